@@ -1,0 +1,179 @@
+"""An ordinary estimator over one table with a column that says which task a row belongs to."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from skmeta.base._few_shot import _check_meta_learner
+from skmeta.tasks import TaskCollection
+from skmeta.tasks._table import as_table, is_frame, take_rows
+
+
+class _Taskwise(MetaEstimatorMixin, BaseEstimator):
+    def __init__(self, meta: Any, task: Any = 0):
+        self.meta = meta
+        self.task = task
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn across the tasks of a table and adapt to each of them.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_rows, 1 + n_features)
+            Rows with the column `task`, which is not a feature.
+        y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+
+        Returns
+        -------
+        self : estimator
+        """
+        _check_meta_learner(self)
+        rows, task_id = self._split_column(X, reset=True)
+        tasks = TaskCollection.from_arrays(rows, y, task_id)
+        self.meta_ = clone(self.meta).fit(tasks)
+        models = self.meta_.fit_adapt_many(tasks)
+        self.models_ = dict(zip(tasks.names.tolist(), models, strict=True))
+        if hasattr(self.meta_, "classes_"):
+            self.classes_ = self.meta_.classes_
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict each row with its task's estimator, or the prior for an unknown task.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_query, 1 + n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_query,) or (n_query, n_outputs)
+        """
+        return self._by_task(X, "predict")
+
+    def _by_task(self, X: Any, method: str) -> np.ndarray:
+        check_is_fitted(self)
+        rows, task_id = self._split_column(X, reset=False)
+        names, group = np.unique(task_id, return_inverse=True)
+        order = np.argsort(group, kind="stable")
+        parts = []
+        cuts = np.flatnonzero(np.diff(group[order])) + 1
+        for name, members in zip(names.tolist(), np.split(order, cuts), strict=True):
+            model = self.models_.get(name, self.meta_)
+            parts.append(getattr(model, method)(take_rows(rows, members)))
+        predicted = np.concatenate(parts)
+        return predicted[np.argsort(order)]
+
+    def _split_column(self, X: Any, *, reset: bool) -> tuple[Any, np.ndarray]:
+        """Features, and the column that names the task."""
+        if is_frame(X):
+            X = validate_data(self, as_table(X), reset=reset, skip_check_array=True)
+            frame = nw.from_native(X)
+            name = frame.columns[self.task] if isinstance(self.task, int) else self.task
+            if name not in frame.columns:
+                raise ValueError(f"task={self.task!r} is not a column of X: {frame.columns}.")
+            return frame.drop(name).to_native(), frame[name].to_numpy()
+        if not isinstance(self.task, int | np.integer):
+            raise ValueError(
+                f"X is an array, so task must be the index of a column, got {self.task!r}."
+            )
+        X = validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=reset)
+        if not -X.shape[1] <= self.task < X.shape[1]:
+            raise ValueError(f"task={self.task} is not a column of X, which has {X.shape[1]}.")
+        task_id = X[:, self.task]
+        rows = np.delete(X, self.task, axis=1)
+        return check_array(rows, dtype=None, ensure_all_finite="allow-nan"), task_id
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.meta)
+        tags.input_tags, tags.target_tags = inner.input_tags, inner.target_tags
+        return tags
+
+
+class TaskwiseClassifier(ClassifierMixin, _Taskwise):
+    """Classify the rows of one table whose column `task` says which task a row belongs to.
+
+    `fit` learns across the tasks and adapts to each of them; `predict` uses the adapted estimator
+    of a known task and the prior for a task that was not there in training. This is how
+    mixed-effects models are used; with a group-wise splitter, cross-validation measures new tasks.
+
+    Parameters
+    ----------
+    meta : meta-learner
+        A classifier; it is cloned and fitted.
+    task : str or int, default=0
+        Name or index of the column that says which task a row belongs to.
+
+    Attributes
+    ----------
+    meta_ : meta-learner
+        The fitted meta-learner.
+    models_ : dict
+        The adapted estimator of each task.
+    classes_ : ndarray of shape (n_classes,)
+        Classes of all tasks.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmeta import PrototypeClassifier, TaskwiseClassifier
+    >>> X = pd.DataFrame({"ward": ["a", "a", "b", "b"], "age": [20, 60, 30, 70]})
+    >>> y = ["well", "ill", "well", "ill"]
+    >>> model = TaskwiseClassifier(PrototypeClassifier(module=None), task="ward").fit(X, y)
+    >>> model.predict(pd.DataFrame({"ward": ["b", "new"], "age": [32, 65]}))
+    array(['well', 'ill'], dtype='<U4')
+    """
+
+    @available_if(lambda self: hasattr(self.meta, "predict_proba"))
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict probabilities with each task's estimator, or the prior for an unknown task.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_query, 1 + n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_query, n_classes)
+        """
+        return self._by_task(X, "predict_proba")
+
+
+class TaskwiseRegressor(RegressorMixin, _Taskwise):
+    """Predict numbers for the rows of one table whose column `task` says which task a row is of.
+
+    `fit` learns across the tasks and adapts to each of them; `predict` uses the adapted estimator
+    of a known task and the prior for a task that was not there in training. This is how
+    mixed-effects models are used; with a group-wise splitter, cross-validation measures new tasks.
+
+    Parameters
+    ----------
+    meta : meta-learner
+        A regressor; it is cloned and fitted.
+    task : str or int, default=0
+        Name or index of the column that says which task a row belongs to.
+
+    Attributes
+    ----------
+    meta_ : meta-learner
+        The fitted meta-learner.
+    models_ : dict
+        The adapted estimator of each task.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmeta import MetaRidgeRegressor, TaskwiseRegressor
+    >>> X = pd.DataFrame({"store": [1, 1, 1, 2, 2, 2], "price": [1.0, 2, 3, 1, 2, 3]})
+    >>> y = [3.0, 2.1, 0.9, 13.1, 12.0, 10.9]
+    >>> model = TaskwiseRegressor(MetaRidgeRegressor(), task="store").fit(X, y)
+    >>> model.predict(pd.DataFrame({"store": [1, 2], "price": [2.0, 2.0]})).round()
+    array([ 2., 12.])
+    """
