@@ -1,0 +1,163 @@
+"""Calling a module on all tasks of a batch at once."""
+
+import copy
+from functools import partial
+
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parameter import is_lazy
+
+from skmeta.nets._batch_norm import TaskBatchNorm
+
+
+def initial_parameters(module: nn.Module, n_tasks: int) -> dict[str, Tensor]:
+    """Give every task the module's parameters, without copying them.
+
+    Parameters
+    ----------
+    module : Module
+        Any module.
+    n_tasks : int
+        Number of tasks ``B``.
+
+    Returns
+    -------
+    dict of Tensor, each of shape (B, ...)
+        Parameters by name; gradients flow back to those of the module.
+
+    Raises
+    ------
+    ValueError
+        If the module is lazy and does not know the shapes of its parameters yet.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmeta.nets import initial_parameters
+    >>> params = initial_parameters(torch.nn.Linear(3, 2), n_tasks=5)
+    >>> {name: tuple(param.shape) for name, param in params.items()}
+    {'weight': (5, 2, 3), 'bias': (5, 2)}
+    """
+    named = dict(module.named_parameters())
+    lazy = [name for name, param in named.items() if is_lazy(param)]
+    if lazy:
+        raise ValueError(
+            f"module has parameters without a shape: {', '.join(lazy)}. Call a lazy module on a "
+            "few rows before handing it to a meta-learner."
+        )
+    return {name: param.expand(n_tasks, *param.shape) for name, param in named.items()}
+
+
+def forward_tasks(
+    module: nn.Module, params: dict[str, Tensor], X: Tensor, mask: Tensor | None = None
+) -> Tensor:
+    """Call a module on every task, each with parameters of its own.
+
+    A module that has a method ``forward_tasks(params, X)`` does so itself. Any other is vectorised
+    over the tasks by :func:`torch.vmap` and called on the rows of one task, of shape (N, D). The
+    call leaves the module untouched, and any number of threads may share it: layers that draw
+    random numbers draw others for each task, and batch normalisation uses the statistics of the
+    task's real rows (see :class:`TaskBatchNorm`) whatever its running averages, which are neither
+    used nor updated. Nor does the module keep what its layers write into buffers.
+
+    Parameters
+    ----------
+    module : Module
+        Any module that maps rows of shape (N, D) to (N, O).
+    params : dict of Tensor, each of shape (B, ...)
+        Parameters of each task, by name.
+    X : Tensor of shape (B, N, D)
+        Rows of each task.
+    mask : bool Tensor of shape (B, N), optional
+        True for real rows, False for padding; None means that all are real.
+
+    Returns
+    -------
+    Tensor of shape (B, N, O)
+        Outputs.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmeta.nets import forward_tasks
+    >>> params = {"weight": torch.tensor([[[1.0]], [[2.0]]])}
+    >>> forward_tasks(torch.nn.Linear(1, 1, bias=False), params, torch.ones(2, 1, 1)).flatten()
+    tensor([1., 2.])
+    """
+    own = getattr(module, "forward_tasks", None)
+    if own is not None:
+        return own(params, X)
+    module = _task_copy(module)
+    call = vmap(partial(functional_call, module), randomness="different")
+    return call(params | _row_masks(module, mask), X)
+
+
+def forward_shared(module: nn.Module, X: Tensor, mask: Tensor) -> Tensor:
+    """Call a module on the rows of every task, with the same parameters for all.
+
+    The module sees the real rows of all tasks as one table, so that its layers behave as in
+    ordinary training. Only where it holds a :class:`TaskBatchNorm` do the tasks have to be told
+    apart; it is then vectorised over them.
+
+    Parameters
+    ----------
+    module : Module
+        Any module that maps rows of shape (N, D) to (N, E).
+    X : Tensor of shape (B, N, D)
+        Rows of each task.
+    mask : bool Tensor of shape (B, N)
+        True for real rows, False for padding.
+
+    Returns
+    -------
+    Tensor of shape (B, N, E)
+        Outputs; those of padded rows are of no meaning.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmeta.nets import forward_shared
+    >>> mask = torch.tensor([[True, True], [True, False]])
+    >>> forward_shared(torch.nn.Linear(3, 4), torch.zeros(2, 2, 3), mask).shape
+    torch.Size([2, 2, 4])
+    """
+    if any(isinstance(layer, TaskBatchNorm) for layer in module.modules()):
+        module = _private_copy(module)
+        call = vmap(partial(functional_call, module), randomness="different")
+        return call(_row_masks(module, mask), X)
+    rows = module(X[mask])
+    return rows.new_zeros(*mask.shape, *rows.shape[1:]).index_put((mask,), rows)
+
+
+def _task_copy(module: nn.Module) -> nn.Module:
+    """Copy a module, with the task's statistics in place of running averages."""
+    return _with_task_statistics(_private_copy(module))
+
+
+def _private_copy(module: nn.Module) -> nn.Module:
+    """Copy a module but not its parameters.
+
+    A functional call puts tensors into the module and takes them out again; on a module that other
+    threads use at the same time, they would meet each other's.
+    """
+    shared = {id(param): param for param in module.parameters()}
+    return copy.deepcopy(module, memo=shared)
+
+
+def _with_task_statistics(module: nn.Module) -> nn.Module:
+    """Replace every batch normalisation, in place, and return the module."""
+    if isinstance(module, _BatchNorm):
+        return TaskBatchNorm.like(module)
+    for name, child in module._modules.items():
+        if child is not None:
+            module._modules[name] = _with_task_statistics(child)
+    return module
+
+
+def _row_masks(module: nn.Module, mask: Tensor | None) -> dict[str, Tensor]:
+    """Name the buffers through which the layers of a module learn which rows are real."""
+    if mask is None:
+        return {}
+    layers = [name for name, layer in module.named_modules() if isinstance(layer, TaskBatchNorm)]
+    return {f"{name}.row_mask".removeprefix("."): mask for name in layers}

@@ -1,0 +1,33 @@
+"""What adaptation leaves behind: tensors with a leading task axis."""
+
+from torch import Tensor
+
+State = dict[str, Tensor]
+"""Outcome of ``adapt``: tensors by name, each with the tasks along its first axis."""
+
+
+def take_tasks(state: State, tasks: int | slice | Tensor) -> State:
+    """Copy the state of some tasks out of the state of a batch.
+
+    Parameters
+    ----------
+    state : dict of Tensor, each of shape (B, ...)
+        State of ``B`` tasks.
+    tasks : int, slice, or Tensor
+        Which tasks; one task stays a batch of one.
+
+    Returns
+    -------
+    dict of Tensor, each of shape (n, ...)
+        The state of the chosen tasks.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmeta.nets import take_tasks
+    >>> take_tasks({"weight": torch.eye(3)}, 1)
+    {'weight': tensor([[0., 1., 0.]])}
+    """
+    index = [tasks] if isinstance(tasks, int) else tasks
+    # A view would drag the storage of the whole batch into a pickle of one task.
+    return {name: tensor[index].clone() for name, tensor in state.items()}
