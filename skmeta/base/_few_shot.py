@@ -33,7 +33,7 @@ class _FewShot(MetaEstimatorMixin, BaseEstimator):
         _check_meta_learner(self)
         check_is_fitted(
             self.meta,
-            msg="The meta-learner of %(name)s is not fitted: fit it on tasks first.",
+            msg=f"The meta-learner of {type(self).__name__} is not fitted: fit it on tasks first.",
         )
         self.model_ = self.meta.fit_adapt(X, y)
         for name in ("n_features_in_", "feature_names_in_", "classes_"):

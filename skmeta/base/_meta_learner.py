@@ -13,7 +13,12 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    check_array,
+    check_is_fitted,
+    check_X_y,
+    validate_data,
+)
 
 from skmeta.base._evaluation import few_shot_scores
 from skmeta.base._exceptions import TrainingDivergedError
@@ -264,12 +269,10 @@ class BaseMetaLearner(CallbackSupportMixin, BaseEstimator):
         is_regressor = tags.estimator_type == "regressor"
         y_options = {"multi_output": tags.target_tags.multi_output, "y_numeric": is_regressor}
         if self.preprocessor is not None and is_frame(X) and y is not None:
-            X = as_table(X)
-            validate_data(self, X, y, reset=reset, skip_check_array=True)
-            n_rows = check_array(np.empty((X.shape[0], 1)), estimator=self).shape[0]
-            _, y = validate_data(
-                self, np.empty((n_rows, 1)), y, reset=False, ensure_2d=False, **y_options
-            )
+            X = validate_data(self, as_table(X), y, reset=reset, skip_check_array=True)[0]
+            # The frame's own cells are the preprocessor's business; here rows are only counted.
+            rows = np.zeros((X.shape[0], 1))
+            y = check_X_y(rows, y, estimator=self, **y_options)[1]
         else:
             X, y = validate_data(self, X, y, reset=reset, **self._array_options(), **y_options)
         if is_regressor:

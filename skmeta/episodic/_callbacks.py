@@ -48,8 +48,8 @@ class StopOnDivergence(Callback):
         self.good_weights_ = None
         raise TrainingDivergedError(
             f"{what} in epoch {epoch}. The weights of epoch {epoch - 1} were restored. Lower the "
-            "learning rates, clip gradients (callbacks=[skorch.callbacks.GradientClipping(1.0)]), "
-            "or check the scale of the data."
+            "learning rates, clip gradients (callbacks=[GradientNormClipping(1.0)] from "
+            "skorch.callbacks), or check the scale of the data."
         )
 
 
@@ -63,7 +63,9 @@ class KeepBest(EarlyStopping):
 
     def state_dict(self) -> dict:
         """What a checkpoint needs to go on counting."""
-        return {name: getattr(self, name) for name in self._state if hasattr(self, name)}
+        state = {name: getattr(self, name) for name in self._state}
+        state["dynamic_threshold_"] = float(state["dynamic_threshold_"])  # no numpy in the file
+        return state
 
     def load_state_dict(self, state: dict) -> None:
         """Go on counting."""
@@ -136,7 +138,7 @@ def read_checkpoint(path: Any, fingerprint: str) -> dict:
         state = torch.load(path, weights_only=True)
         found = state["fingerprint"]
     except Exception as error:
-        raise ValueError(f"{str(path)!r} is not a checkpoint of skmeta: {error}") from error
+        raise ValueError(f"{str(path)!r} is not a checkpoint of skmeta.") from error
     if found != fingerprint:
         raise ValueError(
             f"The checkpoint {str(path)!r} comes from a training with other parameters, other "

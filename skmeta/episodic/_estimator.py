@@ -175,7 +175,11 @@ class NeuralMetaLearner(BaseMetaLearner):
         )
 
     def _make_callbacks(self, n_tasks: int, fingerprint: str | None) -> list:
-        """The user's callbacks between our own; the one that may stop training comes last."""
+        """The user's callbacks between our own.
+
+        Those that may stop an epoch's end come late, as later ones are then not called; the
+        checkpoint comes last, as it takes and restores the states of all others.
+        """
         callbacks = [("begin_epoch", BeginEpoch()), ("divergence", StopOnDivergence())]
         callbacks += [
             part if isinstance(part, tuple) else (f"user_{i}", part)
@@ -184,10 +188,10 @@ class NeuralMetaLearner(BaseMetaLearner):
         context = vars(self).get("_callback_fit_ctx")
         if context is not None:
             callbacks.append(("scikit_learn", ReportToScikitLearn(self, context)))
-        if fingerprint is not None:
-            callbacks.append(("checkpoint", Checkpoint(self.checkpoint, fingerprint)))
         if self.patience is not None and int(n_tasks * (self.train_split or 0.0)):
             callbacks.append(("keep_best", KeepBest(self.patience)))
+        if fingerprint is not None:
+            callbacks.append(("checkpoint", Checkpoint(self.checkpoint, fingerprint)))
         return callbacks
 
     def _fingerprint(self, tasks: TaskCollection) -> str:

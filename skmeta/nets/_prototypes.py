@@ -27,6 +27,7 @@ class PrototypeNet(nn.Module):
     prior_prototypes : Tensor of shape (C', E), optional
         Prototypes of the first ``C'`` slots for tasks that have no support row of the class: for
         tasks that share their classes. Learned if a :class:`torch.nn.Parameter`, else constant.
+        A row of NaN stands for a class that has none.
 
     References
     ----------
@@ -176,4 +177,6 @@ def _fill_in(prototypes: Tensor, known: Tensor, prior: Tensor) -> tuple[Tensor, 
     n_prior = min(len(prior), n_slots)
     padded = F.pad(prior[:n_prior], (0, 0, 0, n_slots - n_prior))
     has_prior = torch.arange(n_slots, device=known.device) < n_prior
+    has_prior = has_prior & ~padded.isnan().any(dim=-1)
+    padded = padded.nan_to_num()
     return torch.where(known.unsqueeze(-1), prototypes, padded), known | has_prior

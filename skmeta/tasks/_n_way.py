@@ -176,8 +176,8 @@ def make_n_way_tasks(
     if counts.min() < n_rows:
         raise ValueError(
             f"Every class needs n_support + n_query = {n_rows} rows, but class "
-            f"{classes[counts.argmin()]!r} has {counts.min()}. Ask for fewer rows or leave such "
-            "classes out."
+            f"{classes.tolist()[counts.argmin()]!r} has {counts.min()}. Ask for fewer rows or "
+            "leave such classes out."
         )
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     return NWayTasks(

@@ -1,0 +1,5 @@
+"""Linear meta-learners: tasks whose weights are drawn around common ones."""
+
+from skmeta.linear_model._ridge import MetaRidgeRegressor
+
+__all__ = ["MetaRidgeRegressor"]

@@ -1,0 +1,205 @@
+"""Ridge regression with a prior that is learned over tasks."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skmeta.base import BaseMetaLearner, MetaRegressorMixin
+from skmeta.linear_model._hierarchical import LinearStatistics, WeightPrior, learn_prior
+from skmeta.tasks import TaskCollection
+
+
+class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
+    r"""Linear regression whose weights have a normal distribution over tasks.
+
+    The rows of task t follow :math:`y = X w_t + e` with weights :math:`w_t \sim N(m, S)` drawn
+    anew for each task and noise :math:`e \sim N(0, \sigma^2)`: a linear mixed model with random
+    intercepts and slopes [1]_. `fit` learns m, S and the noise by restricted maximum likelihood;
+    `fit_adapt` gives the posterior of the weights of a new task, which is ridge regression towards
+    m with a penalty for each direction.
+
+    Parameters
+    ----------
+    covariance : {"full", "diagonal"}, default="full"
+        Whether weights may be correlated over tasks.
+    fit_intercept : bool, default=True
+        Whether tasks have an intercept, which has a prior like the other weights.
+    max_iter : int, default=300
+        Iterations of EM at most.
+    tol : float, default=1e-6
+        EM stops when the gain in log evidence per row is smaller.
+    preprocessor : "auto", None or transformer, default="auto"
+        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
+        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+
+    Attributes
+    ----------
+    prior_mean_ : ndarray of shape (n_columns,)
+        Mean of the weights over tasks, for the columns that the preprocessor makes.
+    prior_intercept_ : float
+        Mean of the intercept over tasks.
+    prior_covariance_ : ndarray of shape (n_columns + fit_intercept,) * 2
+        Covariance of the weights over tasks; with `fit_intercept` the intercept comes first.
+    noise_variance_ : float
+        Variance of the target around a task's line.
+    coef_ : ndarray of shape (n_columns,)
+        Weights of the task: their posterior mean, or the prior mean before adaptation.
+    intercept_ : float
+        Intercept of the task.
+    coef_covariance_ : ndarray of shape (n_columns + fit_intercept,) * 2
+        Posterior covariance of the weights; with `fit_intercept` the intercept comes first.
+    n_iter_ : int
+        Iterations that EM took.
+    n_support_ : int
+        Number of rows that the estimator has adapted to; 0 for the prior.
+    preprocessor_ : transformer or None
+        The fitted preprocessor.
+    shared_target_ : bool
+        Whether the target means the same in all tasks.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`, if all were strings.
+
+    See Also
+    --------
+    sklearn.linear_model.BayesianRidge : One task; prior mean zero.
+
+    References
+    ----------
+    .. [1] Laird & Ware (1982). Random-effects models for longitudinal data. Biometrics 38,
+       963-974.
+
+    Examples
+    --------
+    >>> from skmeta import MetaRidgeRegressor
+    >>> from skmeta.datasets import make_linear_tasks
+    >>> tasks = make_linear_tasks(n_tasks=50, random_state=0)
+    >>> meta = MetaRidgeRegressor().fit(tasks[:40])
+    >>> new = tasks[45]
+    >>> model = meta.fit_adapt(new.X[:3], new.y[:3])  # three rows for four weights
+    >>> mean, std = model.predict(new.X[3:], return_std=True)
+    >>> model.score(new.X[3:], new.y[3:]) > meta.score(new.X[3:], new.y[3:])
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseMetaLearner._parameter_constraints,
+        "covariance": [StrOptions({"full", "diagonal"})],
+        "fit_intercept": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        covariance: str = "full",
+        fit_intercept: bool = True,
+        max_iter: int = 300,
+        tol: float = 1e-6,
+        preprocessor: Any = "auto",
+    ):
+        self.covariance = covariance
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.preprocessor = preprocessor
+
+    # ------------------------------------------------------------------ learning
+
+    def _fit_tasks(self, tasks: TaskCollection) -> None:
+        # Sums of squares lose digits to a mean that is far from zero.
+        self._y_offset = float(tasks.y.mean()) if self.fit_intercept else 0.0
+        self._statistics = self._summarise(tasks)
+        self._learn(init=None)
+
+    def _partial_fit_tasks(self, tasks: TaskCollection) -> None:
+        if self._statistics is None:
+            raise ValueError(
+                "This estimator is adapted to one task and does not hold the training tasks; call "
+                "partial_fit on the meta-learner itself."
+            )
+        self._statistics = self._statistics + self._summarise(tasks)
+        self._learn(init=self._prior)
+
+    def _learn(self, init: WeightPrior | None) -> None:
+        learned = learn_prior(
+            self._statistics, self.covariance, max_iter=self.max_iter, tol=self.tol, init=init
+        )
+        if not learned.converged:
+            warnings.warn(
+                f"EM did not converge in max_iter={self.max_iter} iterations. Increase it, or tol.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        self._prior = learned.prior
+        self.prior_intercept_, self.prior_mean_ = self._unpack(learned.prior.mean)
+        self.prior_covariance_ = learned.prior.covariance
+        self.noise_variance_ = learned.prior.noise_variance
+        self.n_iter_ = len(learned.objectives)
+
+    # ------------------------------------------------------------------ adapting
+
+    def _adapt(self, X: np.ndarray, y: np.ndarray) -> None:
+        self._set_posterior(*self._prior.posterior(self._design(X), y - self._y_offset))
+
+    def _adapt_many(self, models: list[Self], tasks: TaskCollection) -> None:
+        posteriors = self._prior.posterior_many(self._summarise(tasks))
+        for model, mean, covariance in zip(models, *posteriors, strict=True):
+            model._set_posterior(mean, covariance)
+
+    def _set_posterior(self, mean: np.ndarray, covariance: np.ndarray) -> None:
+        self.intercept_, self.coef_ = self._unpack(mean)
+        self.coef_covariance_ = covariance
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_query, n_features)
+        return_std : bool, default=False
+            Whether to return the standard deviation of the predictive distribution as well. It
+            holds the uncertainty of the weights and the noise.
+
+        Returns
+        -------
+        y : ndarray of shape (n_query,)
+        std : ndarray of shape (n_query,)
+            Only with `return_std=True`.
+        """
+        Z = self._design(self._validate_query(X))
+        weights = np.append(self.intercept_, self.coef_) if self.fit_intercept else self.coef_
+        y = Z @ weights
+        if not return_std:
+            return y
+        of_weights = np.einsum("nd,de,ne->n", Z, self.coef_covariance_, Z)
+        return y, np.sqrt(of_weights + self.noise_variance_)
+
+    def _copy(self) -> Self:
+        model = super()._copy()
+        model._statistics = None  # of the training tasks: an adapted model needs them no more
+        return model
+
+    # ------------------------------------------------------------------ rows and weights
+
+    def _summarise(self, tasks: TaskCollection) -> LinearStatistics:
+        return LinearStatistics.from_rows(
+            self._design(tasks.X), tasks.y - self._y_offset, tasks.offsets
+        )
+
+    def _design(self, X: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.ones(len(X)), X]) if self.fit_intercept else X
+
+    def _unpack(self, weights: np.ndarray) -> tuple[float, np.ndarray]:
+        """Intercept on the target's own scale, and the other weights."""
+        if not self.fit_intercept:
+            return 0.0, weights
+        return float(weights[0]) + self._y_offset, weights[1:]
