@@ -1,8 +1,8 @@
 """MetaRidge on real collections of small tables, beside the baselines of the protocol.
 
-For each collection and seed, 30 % of the tasks are held out; k rows of a held-out task are given and
-its others are predicted. The protocol (loading, splits, comparison) and the baselines' results come
-with the data; give the folder that holds both:
+For each collection and seed, 30 % of the tasks are held out; k rows of a held-out task are given
+and its others are predicted. The protocol (loading, splits, comparison) and the results of the
+baselines come with the data; give the folder that holds both:
 
     python benchmarks/real_tables.py --shared ../shared --sets sleepstudy cheese_stores
 

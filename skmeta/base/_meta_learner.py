@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context, clone
@@ -72,7 +72,7 @@ class BaseMetaLearner(CallbackSupportMixin, BaseEstimator):
     __metadata_request__fit = {"task_id": True}
     __metadata_request__partial_fit = {"task_id": True, "classes": True}
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         "preprocessor": [StrOptions({"auto"}), HasMethods("transform"), None]
     }
 
@@ -103,7 +103,7 @@ class BaseMetaLearner(CallbackSupportMixin, BaseEstimator):
         """
         progress = self._init_callback_context(max_subtasks=getattr(self, "max_epochs", 0))
         progress.call_on_fit_task_begin(estimator=self)
-        vars(self).pop("n_support_", None)
+        self.__dict__.pop("n_support_", None)
         tasks = self._read(X, y, task_id, reset=True)
         try:
             self._fit_tasks(tasks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -45,7 +45,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
     def __init__(self, max_categories: int = 20):
         self.max_categories = max_categories
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Learn medians, scales and categories.
 
         Parameters
@@ -76,7 +76,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             self.categorical_.fit(categories)
         return self
 
-    def transform(self, X) -> np.ndarray:
+    def transform(self, X: Any) -> np.ndarray:
         """Turn a table into numbers.
 
         Parameters
@@ -101,7 +101,7 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
             parts.append(self.categorical_.transform(categories))
         return np.hstack(parts)
 
-    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns that `transform` makes.
 
         Parameters
@@ -131,12 +131,12 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         tags.input_tags.categorical = True
         return tags
 
-    def _validate(self, X, reset: bool):
+    def _validate(self, X: Any, reset: bool) -> Any:
         if is_frame(X):
             return validate_data(self, as_table(X), reset=reset, skip_check_array=True)
         return validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=reset)
 
-    def _split(self, X) -> tuple[np.ndarray, np.ndarray]:
+    def _split(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         numbers: list[np.ndarray] = []
         categories: list[np.ndarray] = []
         names = getattr(self, "feature_names_in_", range(self.n_features_in_))

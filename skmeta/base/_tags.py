@@ -18,10 +18,14 @@ class TaskTags:
     new_classes : bool, default=False
         Whether a new task may have classes that no training task had, even where classes mean the
         same in all tasks.
+    own_classes : bool, default=True
+        Whether the classes of a task may be its own, as in n-way tasks. If not, `fit` refuses
+        tasks that do not share their target.
     """
 
     different_widths: bool = False
     new_classes: bool = False
+    own_classes: bool = True
 
 
 @dataclass(slots=True)

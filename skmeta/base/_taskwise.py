@@ -9,11 +9,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmeta.base._few_shot import _check_meta_learner
 from skmeta.tasks import TaskCollection
 from skmeta.tasks._table import as_table, is_frame, take_rows
+
+_ONLY_THE_TASK = "X has 1 feature(s), the task of each row; at least one more is required."
 
 
 class _Taskwise(MetaEstimatorMixin, BaseEstimator):
@@ -35,6 +37,10 @@ class _Taskwise(MetaEstimatorMixin, BaseEstimator):
         self : estimator
         """
         _check_meta_learner(self)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
         rows, task_id = self._split_column(X, reset=True)
         tasks = TaskCollection.from_arrays(rows, y, task_id)
         self.meta_ = clone(self.meta).fit(tasks)
@@ -78,7 +84,9 @@ class _Taskwise(MetaEstimatorMixin, BaseEstimator):
             name = frame.columns[self.task] if isinstance(self.task, int) else self.task
             if name not in frame.columns:
                 raise ValueError(f"task={self.task!r} is not a column of X: {frame.columns}.")
-            return frame.drop(name).to_native(), frame[name].to_numpy()
+            if len(frame.columns) == 1:
+                raise ValueError(_ONLY_THE_TASK)
+            return frame.drop(name).to_native(), frame.get_column(name).to_numpy()
         if not isinstance(self.task, int | np.integer):
             raise ValueError(
                 f"X is an array, so task must be the index of a column, got {self.task!r}."
@@ -86,15 +94,23 @@ class _Taskwise(MetaEstimatorMixin, BaseEstimator):
         X = validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=reset)
         if not -X.shape[1] <= self.task < X.shape[1]:
             raise ValueError(f"task={self.task} is not a column of X, which has {X.shape[1]}.")
-        task_id = X[:, self.task]
-        rows = np.delete(X, self.task, axis=1)
-        return check_array(rows, dtype=None, ensure_all_finite="allow-nan"), task_id
+        if X.shape[1] == 1:
+            raise ValueError(_ONLY_THE_TASK)
+        return _as_numbers(np.delete(X, self.task, axis=1)), X[:, self.task]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         inner = get_tags(self.meta)
         tags.input_tags, tags.target_tags = inner.input_tags, inner.target_tags
         return tags
+
+
+def _as_numbers(rows: np.ndarray) -> np.ndarray:
+    """A task's name makes an array hold objects; the other columns may be numbers all the same."""
+    try:
+        return rows.astype(np.float64) if rows.dtype == object else rows
+    except (TypeError, ValueError):
+        return rows  # strings: the preprocessor's business
 
 
 class TaskwiseClassifier(ClassifierMixin, _Taskwise):

@@ -42,7 +42,7 @@ class StopOnDivergence(Callback):
     def on_train_end(self, net, **kwargs):
         self.good_weights_ = None
 
-    def _stop(self, net, what: str) -> None:
+    def _stop(self, net: Any, what: str) -> None:
         epoch = len(net.history)
         net.module_.load_state_dict(self.good_weights_)
         self.good_weights_ = None
@@ -69,7 +69,7 @@ class KeepBest(EarlyStopping):
 
     def load_state_dict(self, state: dict) -> None:
         """Go on counting."""
-        vars(self).update(state)
+        self.__dict__.update(state)
 
 
 class Checkpoint(Callback):
@@ -103,7 +103,7 @@ class Checkpoint(Callback):
     def on_train_end(self, net, **kwargs):
         self._save(net, net.history, is_finished=True)
 
-    def _save(self, net, history: History, is_finished: bool) -> None:
+    def _save(self, net: Any, history: History, is_finished: bool) -> None:
         state = {
             "fingerprint": self.fingerprint,
             "is_finished": is_finished,
@@ -117,7 +117,7 @@ class Checkpoint(Callback):
         torch.save(state, unfinished)
         os.replace(unfinished, self.path)
 
-    def _restore(self, net) -> None:
+    def _restore(self, net: Any) -> None:
         state = read_checkpoint(self.path, self.fingerprint)
         net.module_.load_state_dict(state["module"])
         net.optimizer_.load_state_dict(state["optimizer"])
@@ -163,7 +163,7 @@ class ReportToScikitLearn(Callback):
             raise KeyboardInterrupt  # how skorch is told to stop
 
 
-def _stateful(net) -> list[tuple[str, Any]]:
+def _stateful(net: Any) -> list[tuple[str, Any]]:
     """Callbacks, or learning-rate schedulers inside them, whose state belongs to training."""
     parts = ((name, getattr(c, "lr_scheduler_", c)) for name, c in net.callbacks_)
     return [(name, part) for name, part in parts if hasattr(part, "state_dict")]

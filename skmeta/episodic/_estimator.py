@@ -106,7 +106,7 @@ class NeuralMetaLearner(BaseMetaLearner):
 
     # ------------------------------------------------------------------ what a learner writes
 
-    def _make_learner(self, n_inputs: int, n_outputs: int) -> nn.Module:
+    def _make_learner(self, n_inputs: int, n_outputs: int) -> Any:
         """Make the torch module; outputs are targets or, for classes, slots."""
         raise NotImplementedError
 
@@ -117,7 +117,7 @@ class NeuralMetaLearner(BaseMetaLearner):
         return (MLP if isinstance(self.module, str) else self.module)(n_inputs, n_outputs)
 
     @property
-    def _learner(self) -> nn.Module:
+    def _learner(self) -> Any:  # a module with `adapt`, see skmeta.nets
         return self.net_.module_.learner
 
     # ------------------------------------------------------------------ learning
@@ -183,7 +183,7 @@ class NeuralMetaLearner(BaseMetaLearner):
         callbacks = [("begin_epoch", BeginEpoch()), ("divergence", StopOnDivergence())]
         callbacks += [
             part if isinstance(part, tuple) else (f"user_{i}", part)
-            for i, part in enumerate(deepcopy(self.callbacks) or [])
+            for i, part in enumerate(deepcopy(self.callbacks or []))
         ]
         context = vars(self).get("_callback_fit_ctx")
         if context is not None:
@@ -218,8 +218,7 @@ class NeuralMetaLearner(BaseMetaLearner):
         )
 
     def _adapt_many(self, models: list, tasks: TaskCollection) -> None:
-        X, y = tasks.storage
-        X, y = rows_to_tensor(X, self._dtype), self._target_tensor(y)
+        X, y = rows_to_tensor(tasks.storage[0], self._dtype), self._target_tensor(tasks.storage[1])
         by_size = np.argsort(tasks.sizes, kind="stable")  # little padding
         for start in range(0, len(models), _TASKS_AT_ONCE):
             chosen = by_size[start : start + _TASKS_AT_ONCE]
@@ -236,10 +235,9 @@ class NeuralMetaLearner(BaseMetaLearner):
     def _adapt_batch(
         self, X: Tensor, y: Tensor, mask: Tensor, class_mask: Tensor | None
     ) -> dict[str, Tensor]:
-        support = (
-            None if part is None else part.to(self.device) for part in (X, y, mask, class_mask)
-        )
-        return self._adapt_support(Support(*support))
+        X, y, mask = X.to(self.device), y.to(self.device), mask.to(self.device)
+        class_mask = None if class_mask is None else class_mask.to(self.device)
+        return self._adapt_support(Support(X, y, mask, class_mask))
 
     def _adapt_support(self, support: Support) -> dict[str, Tensor]:
         return self._learner.adapt(support)
@@ -272,8 +270,8 @@ class NeuralMetaClassifierMixin(MetaClassifierMixin):
 
     def _learn_target(self, tasks: TaskCollection) -> int:
         """Count the outputs: one for each class, or for each class that a task can have."""
+        self._n_slots: int | None = None
         if self.shared_target_:
-            self._n_slots = None
             return len(self.classes_)
         pairs = np.unique(np.stack([tasks.row_task, tasks.storage[1][tasks.row_index()]]), axis=1)
         self._n_slots = int(np.bincount(pairs[0]).max())
@@ -283,7 +281,7 @@ class NeuralMetaClassifierMixin(MetaClassifierMixin):
         return y
 
     def _class_mask(self) -> Tensor | None:
-        if self.shared_target_:
+        if self._n_slots is None:
             return None
         if len(self.classes_) > self._n_slots:
             raise ValueError(

@@ -46,7 +46,9 @@ class EpisodicNet(NeuralNet):
         epochs.
     """
 
-    def get_split_datasets(self, X: EpisodeDataset, y: Any = None, **fit_params: Any):
+    def get_split_datasets(
+        self, X: EpisodeDataset, y: Any = None, **fit_params: Any
+    ) -> tuple[EpisodeDataset, EpisodeDataset | None]:
         """Hold out tasks, as many as `train_split` says, if that is at least one."""
         n_held_out = int(len(X) * (self.train_split or 0.0))
         if not n_held_out:
@@ -54,7 +56,7 @@ class EpisodicNet(NeuralNet):
         order = np.random.default_rng(X.seed).permutation(len(X))
         return X.subset(np.sort(order[n_held_out:])), X.subset(np.sort(order[:n_held_out]))
 
-    def get_iterator(self, dataset: EpisodeDataset, training: bool = False):
+    def get_iterator(self, dataset: EpisodeDataset, training: bool = False) -> Any:
         """Iterate over meta-batches, in a new order each epoch when training."""
         kwargs = self.get_params_for("iterator_train" if training else "iterator_valid")
         kwargs.setdefault("batch_size", self.batch_size)
@@ -62,7 +64,9 @@ class EpisodicNet(NeuralNet):
         sampler = EpochOrder(dataset) if training else None
         return iterator(dataset, sampler=sampler, collate_fn=_as_it_is, **kwargs)
 
-    def get_loss(self, y_pred: Tensor, y_true: dict[str, Tensor], *args: Any, **kwargs: Any):
+    def get_loss(
+        self, y_pred: Tensor, y_true: dict[str, Tensor], *args: Any, **kwargs: Any
+    ) -> Tensor:
         """Loss of the query rows."""
         target = {name: tensor.to(y_pred.device) for name, tensor in y_true.items()}
         return self.criterion_(y_pred, **target)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import torch
 from sklearn.utils._param_validation import Interval
-from torch import nn
 
 from skmeta.episodic import (
     NeuralMetaClassifierMixin,
@@ -33,7 +32,7 @@ class _MAML(NeuralMetaLearner):
         "first_order": ["boolean"],
     }
 
-    def _make_learner(self, n_inputs: int, n_outputs: int) -> nn.Module:
+    def _make_learner(self, n_inputs: int, n_outputs: int) -> MAML:
         return MAML(
             self._make_backbone(n_inputs, n_outputs),
             self._row_loss,

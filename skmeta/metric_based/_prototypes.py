@@ -72,7 +72,7 @@ class PrototypeClassifier(NeuralMetaClassifierMixin, NeuralMetaLearner):
     def _make_backbone(self, n_inputs: int, n_outputs: int) -> nn.Module:
         return super()._make_backbone(n_inputs, _N_EMBEDDING)
 
-    def _make_learner(self, n_inputs: int, n_outputs: int) -> nn.Module:
+    def _make_learner(self, n_inputs: int, n_outputs: int) -> PrototypeNet:
         return PrototypeNet(self._make_backbone(n_inputs, n_outputs))
 
     def _learn_target(self, tasks: TaskCollection) -> int:
@@ -98,7 +98,7 @@ class PrototypeClassifier(NeuralMetaClassifierMixin, NeuralMetaLearner):
         self._learn_prior(tasks)
 
     @property
-    def _learner(self) -> nn.Module:
+    def _learner(self) -> Any:
         return self._distances if self.module is None else super()._learner
 
     # ------------------------------------------------------------------ prior prototypes
@@ -108,7 +108,7 @@ class PrototypeClassifier(NeuralMetaClassifierMixin, NeuralMetaLearner):
 
         After `partial_fit`, rows of earlier tasks count as they were embedded then.
         """
-        self._slots = np.arange(self._n_slots)
+        self._slots = np.arange(len(self._training_classes))
         if not self.shared_target_:
             return
         X, y = tasks.storage

@@ -211,7 +211,15 @@ def cross_val_few_shot(
     return {key: np.concatenate([column[key] for column in columns]) for key in columns[0]}
 
 
-def _one_fold(meta, tasks, fold, train, test, sizes, options) -> list[dict[str, np.ndarray]]:
+def _one_fold(
+    meta: Any,
+    tasks: TaskCollection,
+    fold: int,
+    train: np.ndarray,
+    test: np.ndarray,
+    sizes: list,
+    options: dict,
+) -> list[dict[str, np.ndarray]]:
     meta.fit(tasks[train])
     held_out = tasks[test]
     columns = []

@@ -97,12 +97,12 @@ class TaskCollection(Sequence):
         X = as_table(X)
         y = as_target(y, X.shape[0])
         offsets = _check_offsets(offsets, len(y))
-        self._blocks = (_Block(X, y),)
-        self._block_of = None
+        self._blocks: tuple[_Block, ...] = (_Block(X, y),)
+        self._block_of: np.ndarray | None = None  # only where there are several blocks
         self._starts, self._sizes = offsets[:-1], np.diff(offsets)
         self._names = _check_names(names, len(self._sizes))
         self.shared_target = bool(shared_target)
-        self._hashed = None
+        self._hashed: _Block | None = None
 
     # ------------------------------------------------------------------ making one
 
@@ -177,9 +177,10 @@ class TaskCollection(Sequence):
                 f"df has no column named {', '.join(map(repr, missing))}; it has "
                 f"{', '.join(map(repr, frame.columns))}."
             )
-        y = frame[target].to_numpy() if isinstance(target, str) else frame[targets].to_numpy()
+        y = frame.get_column(target) if isinstance(target, str) else frame.select(targets)
         X = frame.drop([*targets, task]).to_native()
-        return cls.from_arrays(X, y, frame[task].to_numpy(), shared_target=shared_target)
+        task_id = frame.get_column(task).to_numpy()
+        return cls.from_arrays(X, y.to_numpy(), task_id, shared_target=shared_target)
 
     @classmethod
     def from_tasks(cls, tasks: Iterable[Task], *, shared_target: bool | None = None) -> Self:
@@ -230,7 +231,14 @@ class TaskCollection(Sequence):
 
     @classmethod
     def _from_blocks(
-        cls, blocks, block_of, starts, sizes, names, shared_target, hashed=None
+        cls,
+        blocks: tuple[_Block, ...],
+        block_of: np.ndarray | None,
+        starts: np.ndarray,
+        sizes: np.ndarray,
+        names: np.ndarray,
+        shared_target: bool,
+        hashed: _Block | None = None,
     ) -> Self:
         self = cls.__new__(cls)
         self._blocks, self._block_of = blocks, block_of
@@ -433,7 +441,7 @@ class TaskCollection(Sequence):
 
     # ------------------------------------------------------------------ out again
 
-    def to_frame(self, *, target: Any = "y", task: str = "task", backend: str | None = None) -> Any:
+    def to_frame(self, *, target: Any = "y", task: str = "task", backend: Any = None) -> Any:
         """All rows as one data frame, with a column for the task and one for the target.
 
         Parameters

@@ -31,7 +31,7 @@ def mix64(x: np.ndarray | int) -> np.ndarray:
 
 def combine(*parts: np.ndarray | int) -> np.ndarray:
     """Mix several integers (seed, epoch, task, ...) into one; arrays broadcast."""
-    mixed = np.uint64(0)
+    mixed: Any = np.uint64(0)
     for part in parts:
         mixed = mix64(mixed ^ np.asarray(part).astype(np.uint64))
     return mixed

@@ -71,7 +71,7 @@ class NWayTasks(TaskCollection):
             [part.reshape(len(index), -1) for part in (support, query)], axis=1
         ).ravel()
 
-    def _task(self, i: int):
+    def _task(self, i: int) -> Task:
         rows = self.row_index(np.array([i]))
         X, y = self.storage
         return Task(take_rows(X, rows), y[rows], name=int(self._indices[i]))

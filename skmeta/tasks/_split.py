@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -94,7 +94,9 @@ class SupportQueryDraw:
             ordered[~is_support & (rank < last)], n_query
         )
 
-    def _order(self, rows, sizes, offsets, epoch) -> tuple[np.ndarray, np.ndarray]:
+    def _order(
+        self, rows: np.ndarray, sizes: np.ndarray, offsets: np.ndarray, epoch: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """An order that sorts rows by task and then by draw, and each row's rank in its task."""
         task = np.repeat(np.arange(len(sizes)), sizes)
         rank = np.arange(len(rows)) - np.repeat(offsets[:-1], sizes)
@@ -106,7 +108,7 @@ class SupportQueryDraw:
             keys = uniform(keys)
             is_first = rank < np.repeat(np.clip(sizes - 1, 0, self.n_support), sizes)
             keys[is_first] = rank[is_first] - len(rows)
-        elif self.stratify:
+        elif self._codes is not None:
             keys = _stratified_keys(task, self._codes[rows], keys, of_task[task])
         return np.lexsort((keys, task)), rank
 
@@ -177,18 +179,23 @@ def _gather(tasks: TaskCollection, draw: Draw) -> TaskCollection:
     )
 
 
-def _split_by_width(tasks: TaskCollection, n_support, n_query, **options):
+def _split_by_width(
+    tasks: TaskCollection, n_support: int, n_query: int | None, **options: Any
+) -> tuple[TaskCollection, TaskCollection]:
     """Tasks of different widths: a collection of one task at a time, then all together."""
     splits = [
         split_support_query(tasks[[i]], n_support, n_query, **options) for i in range(len(tasks))
     ]
-    return tuple(
-        TaskCollection.from_tasks([half[0] for half in halves], shared_target=tasks.shared_target)
-        for halves in zip(*splits, strict=True)
+    supports, queries = (
+        TaskCollection.from_tasks([part[0] for part in half], shared_target=tasks.shared_target)
+        for half in zip(*splits, strict=True)
     )
+    return supports, queries
 
 
-def _stratified_keys(task, codes, keys, task_keys) -> np.ndarray:
+def _stratified_keys(
+    task: np.ndarray, codes: np.ndarray, keys: np.ndarray, task_keys: np.ndarray
+) -> np.ndarray:
     """Numbers that sort a task's rows: one of each class first, then classes in proportion.
 
     Row number r (from 0, at random) of a class with n rows gets (r + u) / n, where u is one random
@@ -209,7 +216,7 @@ def _stratified_keys(task, codes, keys, task_keys) -> np.ndarray:
     return result
 
 
-def _check_draw(n_support, n_query, strategy) -> None:
+def _check_draw(n_support: Any, n_query: Any, strategy: Any) -> None:
     if not isinstance(n_support, int | np.integer) or n_support < 0:
         raise ValueError(f"n_support must be an integer of at least 0, got {n_support!r}.")
     if n_query is not None and (not isinstance(n_query, int | np.integer) or n_query < 1):

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import check_estimator
 
 from skmeta import (
     FewShotClassifier,
@@ -127,3 +128,21 @@ def test_taskwise_classifier_with_a_column_number():
 def test_taskwise_needs_its_column(X, task, message):
     with pytest.raises(ValueError, match=message):
         TaskwiseRegressor(MetaRidgeRegressor(), task=task).fit(X, [1, 2])
+
+
+GAPS = "a row without a task is an error, and this check leaves gaps in every column"
+CONTINUOUS = "this check's first column is not a task: each row would be one of its own"
+
+
+@pytest.mark.parametrize(
+    ("view", "not_applicable"),
+    [
+        (TaskwiseRegressor(MetaRidgeRegressor()), {"check_estimators_pickle": GAPS}),
+        (
+            TaskwiseClassifier(PrototypeClassifier(module=None)),
+            {"check_estimators_pickle": GAPS, "check_classifiers_train": CONTINUOUS},
+        ),
+    ],
+)
+def test_taskwise_passes_the_checks_that_apply(view, not_applicable):
+    check_estimator(view, expected_failed_checks=not_applicable, on_skip=None)

@@ -1,0 +1,75 @@
+"""Prototypes: nearest centroids, in plain or in learned space."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.neighbors import NearestCentroid
+
+from skmeta import PrototypeClassifier, TaskCollection, make_n_way_tasks
+
+
+@given(seed=st.integers(0, 1000), n_classes=st.integers(2, 5), scale=st.sampled_from([1.0, 1e6]))
+@settings(deadline=None, max_examples=30)
+def test_without_embedding_it_is_nearest_centroid(seed, n_classes, scale):
+    rng = np.random.default_rng(seed)
+    X, y = scale * rng.standard_normal((40, 3)), np.arange(40) % n_classes
+    meta = PrototypeClassifier(module=None, preprocessor=None).fit(
+        X, y, task_id=np.arange(40) // 20
+    )
+    model = meta.fit_adapt(X[:20], y[:20])
+    expected = NearestCentroid().fit(X[:20], y[:20])
+    assert_array_equal(model.predict(X), expected.predict(X))
+    prototypes = model.state_["prototypes"][0].numpy()
+    assert_allclose(prototypes, expected.centroids_, rtol=1e-12)
+    distances = ((X[:, None] - prototypes) ** 2).sum(axis=2)
+    with np.errstate(under="ignore"):
+        proba = np.exp(distances.min(axis=1, keepdims=True) - distances)
+    assert_allclose(model.predict_proba(X), proba / proba.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_an_embedding_is_learned():
+    # Classes differ in one direction; another one with a far larger spread means nothing.
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(30), 20)
+    X = np.column_stack([y % 30 * 0.5, np.zeros(600)]) + rng.normal(size=(600, 2)) * [0.1, 10]
+    options = {"n_way": 3, "n_support": 3, "n_query": 5, "random_state": 0}
+    train = make_n_way_tasks(X[y % 2 == 0], y[y % 2 == 0], n_tasks=200, **options)
+    test = make_n_way_tasks(X[y % 2 == 1], y[y % 2 == 1], n_tasks=100, **options)
+    plain = PrototypeClassifier(module=None, preprocessor=None).fit(train).score(test)
+    learned = PrototypeClassifier(max_epochs=15, random_state=0).fit(train).score(test)
+    assert plain < 0.6
+    assert learned > 0.9
+
+
+@pytest.mark.parametrize("module", [None, "auto"])
+def test_shared_classes_have_prior_prototypes(module):
+    rng = np.random.default_rng(0)
+    codes = np.arange(120) % 3
+    X = 4.0 * np.eye(3)[codes] + 0.3 * rng.normal(size=(120, 3))
+    y = np.array(["a", "c", "d"])[codes]
+    tasks = TaskCollection(X, y, np.arange(0, 121, 12))
+    meta = PrototypeClassifier(module=module, max_epochs=20, random_state=0).fit(tasks)
+    assert meta.score(X, y) > 0.95  # zero shots
+    # One class in the support: the others keep their prototypes.
+    assert meta.fit_adapt(X[y == "a"][:4], y[y == "a"][:4]).score(X, y) > 0.95
+    # A new class, whose name sorts between the known ones.
+    X_new = np.full((4, 3), -4.0)
+    model = meta.fit_adapt(np.r_[X[:3], X_new], np.r_[y[:3], ["b"] * 4])
+    assert_array_equal(model.classes_, ["a", "b", "c", "d"])
+    assert_array_equal(model.predict(np.r_[X[:3], X_new]), [*y[:3], "b", "b", "b", "b"])
+    assert_array_equal(meta.classes_, ["a", "c", "d"])
+
+
+def test_partial_fit_takes_running_means():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 2)), np.arange(60) % 3
+    tasks = TaskCollection(X, y, [0, 10, 30, 60])
+    stream = PrototypeClassifier(module=None, preprocessor=None)
+    stream.partial_fit(tasks[:1], classes=[0, 1, 2, 3])
+    stream.partial_fit(tasks[1:2]).partial_fit(tasks[2:])
+    whole = PrototypeClassifier(module=None, preprocessor=None).fit(tasks)
+    proba = stream.predict_proba(X)
+    assert_allclose(proba[:, :3], whole.predict_proba(X), rtol=1e-6)
+    assert_array_equal(proba[:, 3], 0)  # announced, never seen

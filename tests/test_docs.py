@@ -1,0 +1,49 @@
+"""What README and pages say is true: their code runs, and their excerpts are what the files hold."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from skmeta.testing import check_meta_learner
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "own_learner.py"
+
+
+def _blocks(page, language="python"):
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), flags=re.DOTALL)
+
+
+def test_the_code_of_the_readme_runs():
+    names = {}
+    for block in _blocks("README.md"):
+        exec(block, names)
+    assert names["model"].models_
+    assert names["search"].best_params_["n_steps"] in (1, 5)
+
+
+def test_the_page_on_own_learners_shows_the_example():
+    source = EXAMPLE.read_text()
+    parts = [b for b in _blocks("docs/own_learner.md") if b.startswith(("class", "    def"))]
+    assert len(parts) == 4
+    assert all(part in source for part in parts)
+    assert len(source.splitlines()) < 60
+
+
+LEARNER = runpy.run_path(str(EXAMPLE))["RandomInterceptRegressor"]
+
+
+@pytest.mark.parametrize(("learner", "check"), [*check_meta_learner(LEARNER(), generate_only=True)])
+def test_the_example_keeps_every_promise(learner, check):
+    check(learner)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/own_learner.md", "docs/measured.md"])
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text())
+    assert targets or page == "docs/measured.md"
+    for target in targets:
+        assert (path.parent / target).exists(), target
