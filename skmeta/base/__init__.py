@@ -3,7 +3,8 @@
 from skmeta.base._evaluation import few_shot_scores
 from skmeta.base._exceptions import TrainingDivergedError
 from skmeta.base._few_shot import FewShotClassifier, FewShotRegressor
-from skmeta.base._meta_learner import BaseMetaLearner, MetaClassifierMixin, MetaRegressorMixin
+from skmeta.base._meta_learner import BaseMetaLearner
+from skmeta.base._mixins import MetaClassifierMixin, MetaRegressorMixin
 from skmeta.base._preprocessing import TablePreprocessor
 from skmeta.base._tags import MetaLearnerTags
 from skmeta.base._taskwise import TaskwiseClassifier, TaskwiseRegressor

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context, clone
+from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    check_array,
-    check_is_fitted,
-    check_X_y,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted
 
-from skmeta.base._evaluation import few_shot_scores
 from skmeta.base._exceptions import TrainingDivergedError
-from skmeta.base._preprocessing import TablePreprocessor
-from skmeta.base._tags import MetaLearnerTags
+from skmeta.base._reading import TableReader, as_collection, is_one_table
 from skmeta.tasks import Task, TaskCollection
-from skmeta.tasks._table import as_table, is_frame
 
 
-class BaseMetaLearner(CallbackSupportMixin, BaseEstimator):
+class BaseMetaLearner(CallbackSupportMixin, TableReader):
     """Base class of meta-learners: estimators whose samples are tasks.
 
     A subclass also inherits from :class:`MetaClassifierMixin` or :class:`MetaRegressorMixin` (left
@@ -72,10 +61,6 @@ class BaseMetaLearner(CallbackSupportMixin, BaseEstimator):
     __metadata_request__fit = {"task_id": True}
     __metadata_request__partial_fit = {"task_id": True, "classes": True}
 
-    _parameter_constraints: ClassVar[dict] = {
-        "preprocessor": [StrOptions({"auto"}), HasMethods("transform"), None]
-    }
-
     def __init__(self, *, preprocessor: Any = "auto"):
         self.preprocessor = preprocessor
 
@@ -108,9 +93,9 @@ class BaseMetaLearner(CallbackSupportMixin, BaseEstimator):
         try:
             self._fit_tasks(tasks)
         except TrainingDivergedError:  # what was learned before stays usable
-            self._adapt_after_fit(tasks, is_one_table=_is_one_table(X, task_id))
+            self._adapt_after_fit(tasks, is_one_table=is_one_table(X, task_id))
             raise
-        self._adapt_after_fit(tasks, is_one_table=_is_one_table(X, task_id))
+        self._adapt_after_fit(tasks, is_one_table=is_one_table(X, task_id))
         progress.call_on_fit_task_end(estimator=self)
         return self
 
@@ -143,7 +128,7 @@ class BaseMetaLearner(CallbackSupportMixin, BaseEstimator):
             self._fit_tasks(tasks)
         else:
             self._partial_fit_tasks(tasks)
-        self._adapt_after_fit(tasks, is_one_table=_is_one_table(X, task_id))
+        self._adapt_after_fit(tasks, is_one_table=is_one_table(X, task_id))
         return self
 
     def _adapt_after_fit(self, tasks: TaskCollection, is_one_table: bool) -> None:
@@ -194,7 +179,7 @@ class BaseMetaLearner(CallbackSupportMixin, BaseEstimator):
             One estimator for each task, equal to `fit_adapt` on its rows.
         """
         check_is_fitted(self)
-        tasks = _as_collection(tasks).compact()
+        tasks = as_collection(tasks).compact()
         self._check_tasks(tasks)
         if not self.shared_target_ and (tasks.sizes == 0).any():
             raise ValueError(
@@ -225,219 +210,6 @@ class BaseMetaLearner(CallbackSupportMixin, BaseEstimator):
         model.__dict__.update(self.__dict__)
         return model
 
-    # ------------------------------------------------------------------ reading tables
-
-    def _read(
-        self, X: Any, y: Any, task_id: Any, *, reset: bool, classes: Any = None
-    ) -> TaskCollection:
-        """Validate what `fit` was given and turn it into tasks of numbers and class codes."""
-        if _holds_tasks(X):
-            if y is not None or task_id is not None:
-                raise ValueError(
-                    "X holds tasks, which have their targets: y and task_id must be None."
-                )
-            tasks = _as_collection(X)
-            tasks = tasks[tasks.sizes > 0].compact()
-            self._check_tasks(tasks)
-            tasks = tasks.with_storage(*self._validate_rows(*tasks.storage, reset=reset))
-        else:
-            X, y = self._validate_rows(X, y, reset=reset)
-            if task_id is None:
-                tasks = TaskCollection(X, y, [0, len(y)])
-            else:
-                tasks = TaskCollection.from_arrays(X, y, task_id)
-        X, y = tasks.storage
-        if reset:
-            self.shared_target_ = tasks.shared_target
-            self._fit_preprocessor(X, y)
-        X = self._transform(X)
-        self._n_columns = X.shape[1]
-        return tasks.with_storage(X, self._encode_target(y, reset=reset, classes=classes))
-
-    def _check_tasks(self, tasks: TaskCollection) -> None:
-        if not len(tasks):
-            raise ValueError(
-                f"Found no task with rows; {type(self).__name__} needs at least one task."
-            )
-        if not (tasks.has_equal_widths or get_tags(self).task_tags.different_widths):
-            raise ValueError(
-                f"{type(self).__name__} needs tasks with the same columns, got {tasks!r}."
-            )
-
-    def _validate_rows(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, np.ndarray]:
-        tags = get_tags(self)
-        is_regressor = tags.estimator_type == "regressor"
-        y_options = {"multi_output": tags.target_tags.multi_output, "y_numeric": is_regressor}
-        if self.preprocessor is not None and is_frame(X) and y is not None:
-            X = validate_data(self, as_table(X), y, reset=reset, skip_check_array=True)[0]
-            # The frame's own cells are the preprocessor's business; here rows are only counted.
-            rows = np.zeros((X.shape[0], 1))
-            y = check_X_y(rows, y, estimator=self, **y_options)[1]
-        else:
-            X, y = validate_data(self, X, y, reset=reset, **self._array_options(), **y_options)
-        if is_regressor:
-            return X, y.astype(np.float64, copy=False)
-        check_classification_targets(y)
-        return X, y
-
-    def _array_options(self) -> dict:
-        if self.preprocessor is None:
-            return {"dtype": "numeric", "ensure_all_finite": True}
-        return {"dtype": None, "ensure_all_finite": "allow-nan"}
-
-    def _validate_query(self, X: Any) -> np.ndarray:
-        """Check the rows to predict for, and turn them into numbers.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_query, n_features)
-
-        Returns
-        -------
-        X : ndarray of shape (n_query, n_columns)
-
-        Raises
-        ------
-        NotFittedError
-            If the learner is not fitted, or has neither adapted to a task nor a prior.
-        """
-        check_is_fitted(self)
-        if not hasattr(self, "n_support_"):
-            raise NotFittedError(
-                f"This {type(self).__name__} has learned from tasks that do not share their "
-                "target, so it cannot predict before it has seen labelled rows of a task. Call "
-                "`fit_adapt(X_support, y_support)` and predict with the estimator it returns."
-            )
-        if self.preprocessor is not None and is_frame(X):
-            X = validate_data(self, as_table(X), reset=False, skip_check_array=True)
-        else:
-            X = validate_data(self, X, reset=False, **self._array_options())
-        return self._transform(X)
-
-    def _fit_preprocessor(self, X: Any, y: np.ndarray) -> None:
-        if self.preprocessor is None:
-            self.preprocessor_ = None
-            return
-        is_auto = isinstance(self.preprocessor, str)
-        self.preprocessor_ = TablePreprocessor() if is_auto else clone(self.preprocessor)
-        self.preprocessor_.fit(X, y)
-
-    def _transform(self, X: Any) -> np.ndarray:
-        if self.preprocessor_ is not None:
-            X = self.preprocessor_.transform(X)
-        return check_array(
-            X,
-            dtype=np.float64,
-            ensure_min_features=0,
-            estimator=self,
-            input_name="X" if self.preprocessor_ is None else "Output of the preprocessor",
-        )
-
-    # ------------------------------------------------------------------ targets
-
-    def _encode_target(self, y: np.ndarray, *, reset: bool, classes: Any = None) -> np.ndarray:
-        """Targets of training tasks as learners want them; regressors take them as they are."""
-        return y
-
-    def _encode_support(self, y: np.ndarray) -> np.ndarray:
-        """Targets of one new task as learners want them."""
-        return y
-
-    def __sklearn_tags__(self):
-        tags = MetaLearnerTags.extend(super().__sklearn_tags__())
-        takes_tables = self.preprocessor is not None
-        tags.input_tags.allow_nan = takes_tables
-        tags.input_tags.string = takes_tables
-        tags.input_tags.categorical = takes_tables
-        return tags
-
-
-class _ScoresTasks:
-    """Gives `score` a second meaning: of tasks, the mean few-shot score."""
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Score on tasks after adapting to some of their rows, or on the rows of one table.
-
-        Parameters
-        ----------
-        X : TaskCollection, list of Task, or array-like of shape (n_rows, n_features)
-            Tasks: `n_support` rows of each (10 if the learner does not say) are adapted
-            to, the others are scored. A table: the rows are scored as with any estimator.
-        y : array-like of shape (n_rows,) or (n_rows, n_outputs), default=None
-            Target of the rows of a table.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Weights of the rows of a table.
-
-        Returns
-        -------
-        score : float
-            Accuracy for classifiers, R² for regressors; for tasks the mean over those for which it
-            is defined.
-        """
-        if not _holds_tasks(X):
-            return super().score(X, y, sample_weight)  # type: ignore[misc]
-        scores = few_shot_scores(self, X, n_support=getattr(self, "n_support", None))
-        if np.isnan(scores).all():
-            raise ValueError("The score is undefined for every task: they have too few rows.")
-        return float(np.nanmean(scores))
-
-
-class MetaClassifierMixin(_ScoresTasks, ClassifierMixin):
-    """Mixin for meta-learners that classify; goes left of :class:`BaseMetaLearner`.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        Classes that the estimator predicts: those of the training tasks where classes mean the same
-        in all tasks, otherwise those of the support it has adapted to.
-    """
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the most probable class.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_query, n_features)
-
-        Returns
-        -------
-        y : ndarray of shape (n_query,)
-        """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
-
-    def _encode_target(self, y, *, reset, classes=None):
-        found, codes = np.unique(y, return_inverse=True)
-        if not self.shared_target_:
-            self._training_classes = found[:0]
-            return codes
-        if reset:
-            self._training_classes = found if classes is None else np.unique(classes)
-            self.classes_ = self._training_classes
-        self._check_known(found)
-        return np.searchsorted(self.classes_, y)
-
-    def _encode_support(self, y):
-        found = np.unique(y)
-        if not self.shared_target_:
-            self.classes_ = found
-        elif get_tags(self).task_tags.new_classes:
-            self.classes_ = np.union1d(self._training_classes, found)
-        self._check_known(found)
-        return np.searchsorted(self.classes_, y)
-
-    def _check_known(self, found: np.ndarray) -> None:
-        unknown = found[~np.isin(found, self.classes_)]
-        if len(unknown):
-            raise ValueError(
-                f"y has unknown classes {_listed(unknown)}: the classes of the training tasks are "
-                f"{_listed(self.classes_)}."
-            )
-
-
-class MetaRegressorMixin(_ScoresTasks, RegressorMixin):
-    """Mixin for meta-learners that predict numbers; goes left of :class:`BaseMetaLearner`."""
-
 
 def _encode_supports(models: list[Any], tasks: TaskCollection) -> np.ndarray:
     """Encode the target of each task for its model."""
@@ -449,22 +221,3 @@ def _encode_supports(models: list[Any], tasks: TaskCollection) -> np.ndarray:
         for model, start, stop in zip(models, offsets[:-1], offsets[1:], strict=True)
     )
     return np.concatenate(list(parts))
-
-
-def _holds_tasks(X: Any) -> bool:
-    if isinstance(X, TaskCollection):
-        return True
-    return isinstance(X, list | tuple) and len(X) > 0 and isinstance(X[0], Task)
-
-
-def _is_one_table(X: Any, task_id: Any) -> bool:
-    return task_id is None and not _holds_tasks(X)
-
-
-def _as_collection(tasks: Any) -> TaskCollection:
-    return tasks if isinstance(tasks, TaskCollection) else TaskCollection.from_tasks(tasks)
-
-
-def _listed(classes: np.ndarray, at_most: int = 10) -> str:
-    shown = ", ".join(repr(c) for c in classes[:at_most].tolist())
-    return f"[{shown}{', ...' if len(classes) > at_most else ''}]"

@@ -10,10 +10,18 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from skmeta.tasks._hashing import hash_rows
+from skmeta.tasks._layout import (
+    check_names,
+    check_offsets,
+    check_selection,
+    check_task_id,
+    offsets_of,
+    runs,
+    storage_kind,
+)
 from skmeta.tasks._table import (
     as_table,
     as_target,
-    column_names,
     concatenate,
     is_frame,
     take_rows,
@@ -96,11 +104,11 @@ class TaskCollection(Sequence):
     ):
         X = as_table(X)
         y = as_target(y, X.shape[0])
-        offsets = _check_offsets(offsets, len(y))
+        offsets = check_offsets(offsets, len(y))
         self._blocks: tuple[_Block, ...] = (_Block(X, y),)
         self._block_of: np.ndarray | None = None  # only where there are several blocks
         self._starts, self._sizes = offsets[:-1], np.diff(offsets)
-        self._names = _check_names(names, len(self._sizes))
+        self._names = check_names(names, len(self._sizes))
         self.shared_target = bool(shared_target)
         self._hashed: _Block | None = None
 
@@ -127,13 +135,13 @@ class TaskCollection(Sequence):
         """
         X = as_table(X)
         y = as_target(y, X.shape[0])
-        task_id = _check_task_id(task_id, len(y))
-        starts, names = _runs(task_id)
+        task_id = check_task_id(task_id, len(y))
+        starts, names = runs(task_id)
         order = np.argsort(names, kind="stable")
         if np.any(names[order][1:] == names[order][:-1]):  # some task's rows are scattered
             rows = np.argsort(task_id, kind="stable")
             X, y, task_id = take_rows(X, rows), y[rows], task_id[rows]
-            starts, names = _runs(task_id)
+            starts, names = runs(task_id)
             order = np.arange(len(names))
         sizes = np.diff(np.append(starts, len(y)))
         return cls._from_blocks(
@@ -205,12 +213,12 @@ class TaskCollection(Sequence):
             raise ValueError("Found no task: a collection needs at least one.")
         kinds: dict[tuple, list[int]] = {}
         for i, task in enumerate(tasks):
-            kinds.setdefault(_storage_kind(task), []).append(i)
+            kinds.setdefault(storage_kind(task), []).append(i)
         block_of, starts = np.zeros(len(tasks), dtype=np.int64), np.zeros(len(tasks), np.int64)
         sizes = np.array([task.n_rows for task in tasks], dtype=np.int64)
         blocks = []
         for b, members in enumerate(kinds.values()):
-            block_of[members], starts[members] = b, _offsets(sizes[members])[:-1]
+            block_of[members], starts[members] = b, offsets_of(sizes[members])[:-1]
             blocks.append(
                 _Block(
                     concatenate([tasks[i].X for i in members]),
@@ -225,7 +233,7 @@ class TaskCollection(Sequence):
             block_of if len(blocks) > 1 else None,
             starts,
             sizes,
-            _check_names(names, len(tasks)),
+            check_names(names, len(tasks)),
             shared_target,
         )
 
@@ -297,7 +305,7 @@ class TaskCollection(Sequence):
             key = key[0]
         if isinstance(key, int | np.integer):
             return self._task(self._check_index(key))
-        return self._select(key if isinstance(key, slice) else _check_selection(key, len(self)))
+        return self._select(key if isinstance(key, slice) else check_selection(key, len(self)))
 
     def __iter__(self) -> Iterator[Task]:
         return (self._task(i) for i in range(len(self)))
@@ -356,7 +364,7 @@ class TaskCollection(Sequence):
     @property
     def offsets(self) -> np.ndarray:
         """Rows `offsets[i]:offsets[i + 1]` of `X` and `y` are those of task `i`."""
-        return _offsets(self.sizes)
+        return offsets_of(self.sizes)
 
     @property
     def row_task(self) -> np.ndarray:
@@ -416,7 +424,7 @@ class TaskCollection(Sequence):
         """
         starts = self._starts if tasks is None else self._starts[tasks]
         sizes = self._sizes if tasks is None else self._sizes[tasks]
-        offsets = _offsets(sizes)
+        offsets = offsets_of(sizes)
         return np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], sizes)
 
     @property
@@ -501,81 +509,3 @@ class TaskCollection(Sequence):
             f"{type(self).__name__}(n_tasks={len(self)}, n_rows={self.n_rows}, "
             f"n_features={n_features})"
         )
-
-
-def _offsets(sizes: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(sizes)])
-
-
-def _runs(task_id: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Start and value of each run of equal ids."""
-    if not len(task_id):
-        return np.zeros(0, dtype=np.int64), task_id
-    starts = np.concatenate([[0], np.flatnonzero(task_id[1:] != task_id[:-1]) + 1])
-    return starts, task_id[starts]
-
-
-def _storage_kind(task: Task) -> tuple:
-    """Tasks of the same kind are stored in one block."""
-    outputs = task.y.shape[1:]
-    is_text = task.y.dtype.kind not in "fiub"  # numbers and strings would all become strings
-    return is_frame(task.X), task.n_features, column_names(task.X), outputs, is_text
-
-
-def _check_offsets(offsets: Any, n_rows: int) -> np.ndarray:
-    offsets = np.asarray(offsets, dtype=np.int64)
-    if offsets.ndim != 1 or len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != n_rows:
-        raise ValueError(f"offsets must be one-dimensional and go from 0 to {n_rows}.")
-    if np.any(np.diff(offsets) < 0):
-        raise ValueError("offsets must not decrease.")
-    return offsets
-
-
-def _check_names(names: Any, n_tasks: int) -> np.ndarray:
-    if names is None:
-        return np.arange(n_tasks)
-    if isinstance(names, np.ndarray):
-        array = names
-    elif len({type(name) for name in names} & {str, int, float}) == len({*map(type, names)}) == 1:
-        array = np.asarray(names)
-    else:  # anything hashable may be a name; numpy must not take tuples apart or merge types
-        array = np.empty(len(names), dtype=object)
-        array[:] = names
-    if array.shape != (n_tasks,):
-        raise ValueError(f"names must hold one name for each of {n_tasks} tasks.")
-    return array
-
-
-def _check_task_id(task_id: Any, n_rows: int) -> np.ndarray:
-    task_id = np.asarray(task_id)
-    if task_id.shape != (n_rows,):
-        raise ValueError(
-            f"task_id must hold one value for each of {n_rows} rows, got shape {task_id.shape}."
-        )
-    missing = (
-        np.array([value is None or value != value for value in task_id], dtype=bool)
-        if task_id.dtype == object
-        else task_id != task_id
-    )
-    if missing.any():
-        raise ValueError(f"task_id is missing in {missing.sum()} of {n_rows} rows.")
-    if task_id.dtype == object:
-        try:
-            return np.unique(task_id)[np.unique(task_id, return_inverse=True)[1]]
-        except TypeError as error:
-            raise TypeError("task_id mixes types that cannot be sorted together.") from error
-    return task_id
-
-
-def _check_selection(key: Any, n_tasks: int) -> np.ndarray:
-    index = np.asarray(key)
-    if index.dtype == bool and index.shape != (n_tasks,):
-        raise IndexError(f"A mask must have {n_tasks} entries, got shape {index.shape}.")
-    if index.size == 0:
-        return np.zeros(0, dtype=np.int64)
-    if index.ndim != 1 or index.dtype.kind not in "iub":
-        raise IndexError(
-            "Tasks are selected by an integer, a slice, or a one-dimensional array of integers "
-            f"or booleans, got {key!r}."
-        )
-    return index

@@ -8,6 +8,7 @@ import numpy as np
 
 from skmeta.tasks._collection import TaskCollection
 from skmeta.tasks._hashing import combine, uniform
+from skmeta.tasks._layout import offsets_of
 from skmeta.tasks._table import take_rows
 
 
@@ -81,7 +82,7 @@ class SupportQueryDraw:
         """
         rows = self.tasks.row_index(indices)
         sizes = self.tasks.sizes if indices is None else self.tasks.sizes[indices]
-        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        offsets = offsets_of(sizes)
         order, rank = self._order(rows, sizes, offsets, epoch)
         n_support = np.clip(sizes - 1, 0, self.n_support)
         n_query = sizes - n_support
@@ -169,7 +170,7 @@ def split_support_query(
 
 def _gather(tasks: TaskCollection, draw: Draw) -> TaskCollection:
     X, y = tasks.storage
-    offsets = np.concatenate([[0], np.cumsum(draw.sizes)])
+    offsets = offsets_of(draw.sizes)
     return TaskCollection(
         take_rows(X, draw.rows),
         y[draw.rows],
