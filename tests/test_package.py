@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import skmeta
+from skmeta.testing import all_meta_learners
 
 
 def test_importing_it_loads_neither_torch_nor_optuna():
@@ -31,7 +32,7 @@ def test_public_names_resolve_and_are_documented(name):
 def test_every_public_name_of_a_subpackage_is_at_the_top():
     stub = ast.parse(Path(skmeta.__file__).with_suffix(".pyi").read_text())
     imported = {alias.name for node in stub.body for alias in node.names}
-    families = ("gradient_based", "metric_based", "linear_model")
+    families = {cls.__module__.split(".")[1] for _, cls in all_meta_learners()}
     for family in families:
         assert set(importlib.import_module(f"skmeta.{family}").__all__) <= imported
 
