@@ -24,12 +24,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.multiclass import type_of_target
 
 from skmeta import (
     MAMLClassifier,
@@ -71,7 +72,8 @@ class Regression:
 
     def predict_alone(self, model, support, query):
         """Predict the query rows of a task with a model of its support alone."""
-        return clone(model).fit(support.X, support.y).predict(query.X)
+        model = clone(model) if support.n_rows > 1 else DummyRegressor()
+        return model.fit(support.X, support.y).predict(query.X)
 
     def scores(self, predicted, query):
         """Score the predictions for each task."""
@@ -91,6 +93,10 @@ class Classification:
 
     def __init__(self, train, test):
         self.classes = np.unique(train.y)
+        if type_of_target(self.classes) == "continuous":
+            raise UnusableTableError("classification needs a target of classes, not of fractions")
+        if len(self.classes) == 1:
+            raise UnusableTableError(f"training tasks have a single class, {self.classes[0]}")
         if len(unknown := np.setdiff1d(test.y, self.classes)):
             raise UnusableTableError(
                 f"only held-out tasks have the class {unknown[0]}: leave its rows out, or try "
@@ -250,10 +256,9 @@ def report(kind, metric, scores):
 
 def with_interval(values):
     """Write the mean of a value of each task, and its 95 % confidence interval."""
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    mean = np.mean(values)
-    n_digits = int(np.clip(1 - np.floor(np.log10(max(half, 1e-12))), 0, 9))
-    return f"{mean:.{n_digits}f} ± {half:.{n_digits}f}"
+    mean, half = np.mean(values), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    n_digits = max(1 - int(np.floor(np.log10(half))), 0) if half > 1e-6 * abs(mean) else 2
+    return f"{mean:z.{n_digits}f} ± {half:.{n_digits}f}"
 
 
 # ------------------------------------------------------------------ the command line and the table
@@ -314,7 +319,7 @@ def read_table(options):
     usable = frame.dropna(subset=named).replace([np.inf, -np.inf], np.nan)
     if len(usable) < len(frame):
         print(f"Left out {len(frame) - len(usable)} rows without a target or a task.")
-    return leave_out_tasks(usable, options)
+    return leave_out_tasks(usable.infer_objects(), options)
 
 
 def leave_out_tasks(frame, options):

@@ -10,6 +10,7 @@ from .base import TaskwiseRegressor as TaskwiseRegressor
 from .base import TrainingDivergedError as TrainingDivergedError
 from .gradient_based import MAMLClassifier as MAMLClassifier
 from .gradient_based import MAMLRegressor as MAMLRegressor
+from .linear_model import MetaLogisticRegression as MetaLogisticRegression
 from .linear_model import MetaRidgeRegressor as MetaRidgeRegressor
 from .metric_based import PrototypeClassifier as PrototypeClassifier
 from .tasks import NWayTasks as NWayTasks

@@ -1,4 +1,4 @@
-"""What README and pages say is true: their code runs, and their excerpts are what the files hold."""
+"""What README and pages say is true: their code runs, their excerpts are what the files hold."""
 
 import re
 import runpy

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmeta.base import BaseMetaLearner, MetaRegressorMixin
-from skmeta.linear_model._hierarchical import LinearStatistics, WeightPrior, learn_prior
+from skmeta.linear_model._learn_prior import learn_prior
+from skmeta.linear_model._statistics import LinearStatistics
+from skmeta.linear_model._weight_prior import WeightPrior
 from skmeta.tasks import TaskCollection
 
 
@@ -89,7 +91,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
     True
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         **BaseMetaLearner._parameter_constraints,
         "covariance": [StrOptions({"full", "diagonal"})],
         "fit_intercept": ["boolean"],
@@ -100,7 +102,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
     def __init__(
         self,
         *,
-        covariance: str = "full",
+        covariance: Literal["full", "diagonal"] = "full",
         fit_intercept: bool = True,
         max_iter: int = 300,
         tol: float = 1e-6,
@@ -117,8 +119,8 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
     def _fit_tasks(self, tasks: TaskCollection) -> None:
         # Sums of squares lose digits to a mean that is far from zero.
         self._y_offset = float(tasks.y.mean()) if self.fit_intercept else 0.0
-        self._statistics = self._summarise(tasks)
-        self._learn(init=None)
+        self._statistics: LinearStatistics | None = self._summarise(tasks)
+        self._learn(self._statistics, init=None)
 
     def _partial_fit_tasks(self, tasks: TaskCollection) -> None:
         if self._statistics is None:
@@ -127,11 +129,11 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
                 "partial_fit on the meta-learner itself."
             )
         self._statistics = self._statistics + self._summarise(tasks)
-        self._learn(init=self._prior)
+        self._learn(self._statistics, init=self._prior)
 
-    def _learn(self, init: WeightPrior | None) -> None:
+    def _learn(self, statistics: LinearStatistics, init: WeightPrior | None) -> None:
         learned = learn_prior(
-            self._statistics, self.covariance, max_iter=self.max_iter, tol=self.tol, init=init
+            statistics, self.covariance, max_iter=self.max_iter, tol=self.tol, init=init
         )
         if not learned.converged:
             warnings.warn(

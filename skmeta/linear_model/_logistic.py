@@ -1,0 +1,239 @@
+"""Logistic regression with a prior that is learned over tasks."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skmeta.base import BaseMetaLearner, MetaClassifierMixin
+from skmeta.linear_model._blocks import blocks
+from skmeta.linear_model._laplace import LogisticPrior, LogisticTasks, row_covariances
+from skmeta.linear_model._laplace_evidence import learn_logistic_prior
+from skmeta.linear_model._softmax import N_POINTS, contrasts, softmax_of_normal
+from skmeta.tasks import TaskCollection
+
+
+class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLearner):
+    r"""Logistic regression whose weights have a normal distribution over tasks.
+
+    The classes of task t follow :math:`P(y \mid x) = \mathrm{softmax}(x W_t)` with weights
+    :math:`W_t \sim N(m, S)` drawn anew for each task: a generalised linear mixed model with random
+    intercepts and slopes [1]_. `fit` learns m and S by maximum evidence, with Laplace's
+    approximation for the weights of each task; `fit_adapt` gives the posterior of the weights of a
+    new task, which is penalised logistic regression towards m with a penalty for each direction.
+    Probabilities are averaged over that posterior [2]_, so that few rows do not make them certain;
+    its mean is corrected for skewness [3]_.
+
+    With a prior of mean zero and covariance C times the identity, the adapted weights are those of
+    :class:`~sklearn.linear_model.LogisticRegression`.
+
+    Parameters
+    ----------
+    covariance : {"auto", "full", "diagonal"}, default="auto"
+        Whether weights may be correlated over tasks. "auto" stands for "full" if there are at least
+        as many training tasks as weights, otherwise for "diagonal".
+    fit_intercept : bool, default=True
+        Whether tasks have an intercept, which has a prior like the other weights.
+    max_iter : int, default=300
+        Iterations of learning at most.
+    tol : float, default=1e-6
+        Learning stops when the gain in log evidence per row is smaller.
+    preprocessor : "auto", None or transformer, default="auto"
+        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
+        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Classes of the training tasks.
+    prior_coef_ : ndarray of shape (1, n_columns) or (n_classes, n_columns)
+        Mean of the weights over tasks, for the columns that the preprocessor makes. As in
+        scikit-learn, two classes share one row.
+    prior_intercept_ : ndarray of shape (1,) or (n_classes,)
+        Mean of the intercepts over tasks.
+    prior_covariance_ : ndarray of shape (n_weights, n_weights)
+        Covariance of the weights over tasks, along the contrasts of the classes. There are
+        n_weights = (n_columns + fit_intercept) * (n_classes - 1), the intercept's coming first and
+        the contrasts of a column being neighbours.
+    contrasts_ : ndarray of shape (n_classes, n_classes - 1)
+        What each contrast adds to the logits of the classes.
+    coef_ : ndarray of shape (1, n_columns) or (n_classes, n_columns)
+        Most probable weights of the task; the prior mean before adaptation.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts of the task.
+    coef_covariance_ : ndarray of shape (n_weights, n_weights)
+        Posterior covariance of the weights, in the order of `prior_covariance_`.
+    n_iter_ : int
+        Iterations that learning took.
+    n_support_ : int
+        Number of rows that the estimator has adapted to; 0 for the prior.
+    preprocessor_ : transformer or None
+        The fitted preprocessor.
+    shared_target_ : bool
+        Whether the target means the same in all tasks, which it must.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`, if all were strings.
+
+    See Also
+    --------
+    MetaRidgeRegressor : The same for a numeric target.
+    sklearn.linear_model.LogisticRegression : One task; prior mean zero.
+
+    References
+    ----------
+    .. [1] Breslow & Clayton (1993). Approximate inference in generalized linear mixed models.
+       J. Am. Stat. Assoc. 88, 9-25.
+    .. [2] MacKay (1992). The evidence framework applied to classification networks. Neural
+       Computation 4, 720-736.
+    .. [3] Lindley (1980). Approximate Bayesian methods. Trabajos de Estadistica 31, 223-245.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmeta import MetaLogisticRegression, TaskCollection
+    >>> from skmeta.datasets import make_linear_tasks
+    >>> tasks = make_linear_tasks(n_tasks=50, n_rows=40, random_state=0)
+    >>> tasks = tasks.with_storage(y=np.where(tasks.y > 0, "ill", "well"))
+    >>> meta = MetaLogisticRegression().fit(tasks[:40])
+    >>> new = tasks[44]
+    >>> model = meta.fit_adapt(new.X[:10], new.y[:10])
+    >>> model.score(new.X[10:], new.y[10:]) > meta.score(new.X[10:], new.y[10:])
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseMetaLearner._parameter_constraints,
+        "covariance": [StrOptions({"auto", "full", "diagonal"})],
+        "fit_intercept": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        covariance: Literal["auto", "full", "diagonal"] = "auto",
+        fit_intercept: bool = True,
+        max_iter: int = 300,
+        tol: float = 1e-6,
+        preprocessor: Any = "auto",
+    ):
+        self.covariance = covariance
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.preprocessor = preprocessor
+
+    # ------------------------------------------------------------------ learning
+
+    def _fit_tasks(self, tasks: TaskCollection) -> None:
+        if not self.shared_target_:
+            raise ValueError(
+                "MetaLogisticRegression learns weights for each class, so classes must mean the "
+                "same in all tasks; got tasks with classes of their own (shared_target=False)."
+            )
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "Training tasks must have at least two classes, got only one class: "
+                f"{self.classes_.item()!r}."
+            )
+        self.contrasts_ = contrasts(len(self.classes_))
+        self._rows: LogisticTasks | None = self._read_rows(tasks)
+        self._learn(self._rows, init=None)
+
+    def _partial_fit_tasks(self, tasks: TaskCollection) -> None:
+        if self._rows is None:
+            raise ValueError(
+                "This estimator is adapted to one task and does not hold the training tasks; call "
+                "partial_fit on the meta-learner itself."
+            )
+        self._rows = self._rows + self._read_rows(tasks)
+        self._learn(self._rows, init=self._prior)
+
+    def _learn(self, rows: LogisticTasks, init: LogisticPrior | None) -> None:
+        structure = self.covariance
+        if structure == "auto":
+            structure = "full" if len(rows) >= rows.n_weights else "diagonal"
+        learned = learn_logistic_prior(
+            rows, structure, max_iter=self.max_iter, tol=self.tol, init=init
+        )
+        if not learned.converged:
+            warnings.warn(
+                f"Learning did not converge in max_iter={self.max_iter} iterations. Increase it, "
+                "or tol.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        self._prior = learned.prior
+        self.prior_intercept_, self.prior_coef_ = self._unpack(learned.prior.mean)
+        self.prior_covariance_ = learned.prior.covariance
+        self.n_iter_ = learned.n_iter
+
+    # ------------------------------------------------------------------ adapting
+
+    def _adapt(self, X: np.ndarray, y: np.ndarray) -> None:
+        self._adapt_many([self], TaskCollection(X, y, [0, len(y)]))
+
+    def _adapt_many(self, models: list[Self], tasks: TaskCollection) -> None:
+        posteriors = self._prior.posterior_many(self._read_rows(tasks))
+        for model, mode, mean, covariance in zip(models, *posteriors, strict=True):
+            model.intercept_, model.coef_ = self._unpack(mode)
+            # Not views, which would hold on to the whole batch.
+            model._mean, model.coef_covariance_ = mean.copy(), covariance.copy()
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict the probabilities of the classes.
+
+        They are averaged over the posterior of the weights: by MacKay's approximation for two
+        classes, over a fixed set of quasi-random points for more.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_query, n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_query, n_classes)
+        """
+        Z = self._design(self._validate_query(X))
+        weights = self._mean.reshape(Z.shape[1], -1)
+        proba = np.empty((len(Z), len(self.classes_)))
+        for rows in blocks(len(Z), len(self.classes_) * (len(self._mean) + N_POINTS)):
+            spread = row_covariances(Z[rows], self.coef_covariance_)
+            proba[rows] = softmax_of_normal(Z[rows] @ weights, spread)
+        return proba
+
+    def _copy(self) -> Self:
+        model = super()._copy()
+        model._rows = None  # of the training tasks: an adapted model needs them no more
+        return model
+
+    # ------------------------------------------------------------------ rows and weights
+
+    def _read_rows(self, tasks: TaskCollection) -> LogisticTasks:
+        return LogisticTasks(self._design(tasks.X), tasks.y, tasks.offsets, len(self.classes_))
+
+    def _design(self, X: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.ones(len(X)), X]) if self.fit_intercept else X
+
+    def _unpack(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Intercepts and the other weights as scikit-learn lays them out."""
+        n_free = self.contrasts_.shape[1]
+        # The one contrast of two classes is the logit itself.
+        directions = self.contrasts_ if n_free > 1 else np.eye(1)
+        by_class = directions @ weights.reshape(-1, n_free).T
+        if not self.fit_intercept:
+            return np.zeros(len(by_class)), by_class
+        return by_class[:, 0], by_class[:, 1:]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.task_tags.own_classes = False
+        return tags
