@@ -8,6 +8,10 @@ from .base import MetaRegressorMixin as MetaRegressorMixin
 from .base import TaskwiseClassifier as TaskwiseClassifier
 from .base import TaskwiseRegressor as TaskwiseRegressor
 from .base import TrainingDivergedError as TrainingDivergedError
+from .closed_form import BayesianLinearRegressor as BayesianLinearRegressor
+from .closed_form import DeepKernelRegressor as DeepKernelRegressor
+from .closed_form import RidgeHeadClassifier as RidgeHeadClassifier
+from .closed_form import RidgeHeadRegressor as RidgeHeadRegressor
 from .gradient_based import MAMLClassifier as MAMLClassifier
 from .gradient_based import MAMLRegressor as MAMLRegressor
 from .linear_model import MetaLogisticRegression as MetaLogisticRegression

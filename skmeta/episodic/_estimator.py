@@ -110,6 +110,10 @@ class NeuralMetaLearner(BaseMetaLearner):
         """Make the torch module; outputs are targets or, for classes, slots."""
         raise NotImplementedError
 
+    def _make_episode(self, learner: Any) -> nn.Module:
+        """The learner inside an episode, whose output the row loss compares with the query."""
+        return Episode(learner)
+
     def _make_backbone(self, n_inputs: int, n_outputs: int) -> nn.Module:
         """The user's network, or the default one."""
         if isinstance(self.module, nn.Module):
@@ -130,7 +134,7 @@ class NeuralMetaLearner(BaseMetaLearner):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             self.net_ = EpisodicNet(
-                Episode(self._make_learner(tasks.n_features, n_outputs)),
+                self._make_episode(self._make_learner(tasks.n_features, n_outputs)),
                 criterion=EpisodeLoss(self._row_loss),
                 optimizer=self.optimizer,
                 lr=self.lr,
@@ -164,14 +168,20 @@ class NeuralMetaLearner(BaseMetaLearner):
             net.module_.eval().to(self._dtype)
 
     def _make_dataset(self, tasks: TaskCollection) -> EpisodeDataset:
-        n_support, n_query = tasks.default_split
         return EpisodeDataset(
             tasks.with_storage(y=self._scale_target(tasks.storage[1])),
-            n_support if self.n_support is None else self.n_support,
-            n_query if self.n_query is None else self.n_query,
+            *self._episode_sizes(tasks),
             n_slots=self._n_slots,
             stratify=self._stratify,
             seed=self._seed,
+        )
+
+    def _episode_sizes(self, tasks: TaskCollection) -> tuple[int, int]:
+        """Rows of a task in the support and, at most, in the query of an episode."""
+        n_support, n_query = tasks.default_split
+        return (
+            n_support if self.n_support is None else self.n_support,
+            n_query if self.n_query is None else self.n_query,
         )
 
     def _make_callbacks(self, n_tasks: int, fingerprint: str | None) -> list:

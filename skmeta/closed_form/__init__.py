@@ -1,0 +1,12 @@
+"""Meta-learners that solve each task in closed form on a learned embedding."""
+
+from skmeta.closed_form._bayesian_linear import BayesianLinearRegressor
+from skmeta.closed_form._deep_kernel import DeepKernelRegressor
+from skmeta.closed_form._ridge_head import RidgeHeadClassifier, RidgeHeadRegressor
+
+__all__ = [
+    "BayesianLinearRegressor",
+    "DeepKernelRegressor",
+    "RidgeHeadClassifier",
+    "RidgeHeadRegressor",
+]

@@ -1,0 +1,100 @@
+"""What linear models on a learned embedding have in common."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from skmeta.nets._functional import forward_shared
+from skmeta.nets._row_table import compress_rows, row_table
+from skmeta.nets._state import State
+from skmeta.nets._support import Support
+
+
+class LinearHead(nn.Module):
+    """Base class of linear models on a learned embedding, solved in closed form.
+
+    A subclass writes ``_solve(table)``, which returns the solution as a function of the support's
+    table (see :func:`row_table`), and ``forward``.
+
+    Parameters
+    ----------
+    embedding : Module or None
+        Network that maps rows of shape (N, D) to embeddings of shape (N, E); None leaves the rows
+        as they are. See :func:`forward_shared` for how it is called.
+    """
+
+    def __init__(self, embedding: nn.Module | None) -> None:
+        super().__init__()
+        self.embedding = nn.Identity() if embedding is None else embedding
+
+    def adapt(self, support: Support) -> State:
+        """Solve every task.
+
+        While training, the solution is a differentiable function of the embedding and the prior; in
+        evaluation mode, it is detached. Threads may call this at the same time in evaluation mode.
+
+        Parameters
+        ----------
+        support : Support
+            Labelled rows of ``B`` tasks. A task without rows gets the prior.
+
+        Returns
+        -------
+        dict of Tensor
+            The solution; "table", all that :meth:`update` needs of the rows; and the class mask, if
+            there is one, as "class_mask".
+        """
+        with self._gradients():
+            return self._to_state(self._table(support), support.class_mask)
+
+    def update(self, state: State, support: Support) -> State:
+        """Take further rows into account, as if they had been in the support from the start.
+
+        Earlier rows are neither needed nor embedded again, and the cost does not grow with their
+        number.
+
+        Parameters
+        ----------
+        state : dict of Tensor
+            What :meth:`adapt` or this method returned.
+        support : Support
+            Further rows of the same tasks.
+
+        Returns
+        -------
+        dict of Tensor
+            State of all rows.
+        """
+        with self._gradients():
+            table = torch.cat(_same_width(state["table"], self._table(support)), dim=1)
+            return self._to_state(table, support.class_mask)
+
+    def _solve(self, table: Tensor) -> State:
+        raise NotImplementedError
+
+    def _target(self, support: Support) -> Tensor:
+        return support.y
+
+    def _embed(self, X: Tensor, mask: Tensor | None) -> Tensor:
+        if mask is None:
+            mask = torch.ones(X.shape[:2], dtype=torch.bool, device=X.device)
+        return forward_shared(self.embedding, X, mask)
+
+    def _table(self, support: Support) -> Tensor:
+        embedded = self._embed(support.X, support.mask)
+        return row_table(embedded, self._target(support).to(embedded.dtype), support.mask)
+
+    def _to_state(self, table: Tensor, class_mask: Tensor | None) -> State:
+        if not torch.is_grad_enabled():  # a QR decomposition is not always differentiable
+            table = compress_rows(table)
+        state = self._solve(table) | {"table": table}
+        return state if class_mask is None else state | {"class_mask": class_mask}
+
+    def _gradients(self) -> torch.set_grad_enabled:
+        return torch.set_grad_enabled(self.training and torch.is_grad_enabled())
+
+
+def _same_width(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Add columns of zeros on the right, for classes that only the other table has."""
+    width = max(first.shape[-1], second.shape[-1])
+    return F.pad(first, (0, width - first.shape[-1])), F.pad(second, (0, width - second.shape[-1]))
