@@ -1,0 +1,1 @@
+"""Search for hyperparameters that learns from every search before it."""
