@@ -60,7 +60,7 @@ class Regression:
     linear = RidgeCV(np.logspace(-3, 3, 13))
     boosting = HistGradientBoostingRegressor(random_state=0)
     meta = {"MetaRidge": MetaRidgeRegressor(), "MAML": MAMLRegressor(random_state=0)}
-    best = {"Root mean squared error": min}  # of each score
+    best = {"Root mean squared error": min}  # how to choose among the values of a score
 
     def __init__(self, train, test):
         if not np.issubdtype(train.y.dtype, np.number):

@@ -108,6 +108,7 @@ class Embedding(torch.nn.Module):
 # It trains on tasks: 20 characters at a time are to be told apart after two examples of each. No
 # task is seen twice.
 
+torch.set_num_threads(1)  # enough for a small network, and the results repeat to the bit
 tasks = make_n_way_tasks(
     characters, names, n_way=20, n_support=2, n_query=3, n_tasks=1500, random_state=0
 )
@@ -188,7 +189,8 @@ for name in opponents:
 # %%
 # The adaptation curve
 # --------------------
-# Accuracy against the number of examples; the bands are 95 % confidence intervals of the mean.
+# Accuracy against the number of examples. The bands are 95 % confidence intervals of the mean over
+# tasks: over draws of examples, that is. How other characters would fare, they do not say.
 
 styles = {  # the colours of Okabe and Ito, which everyone can tell apart
     "Meta-learner": {"color": "#0072B2", "marker": "o", "linewidth": 3},
