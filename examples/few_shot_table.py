@@ -35,6 +35,7 @@ from sklearn.utils.multiclass import type_of_target
 from skmeta import (
     MAMLClassifier,
     MAMLRegressor,
+    MetaLogisticRegression,
     MetaRidgeRegressor,
     PrototypeClassifier,
     TaskCollection,
@@ -86,6 +87,7 @@ class Classification:
     linear = LogisticRegression(max_iter=1000)
     boosting = HistGradientBoostingClassifier(random_state=0)
     meta = {
+        "MetaLogistic": MetaLogisticRegression(),
         "Prototypes": PrototypeClassifier(random_state=0),
         "MAML": MAMLClassifier(random_state=0),
     }

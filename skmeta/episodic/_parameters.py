@@ -51,7 +51,7 @@ _PARAMETERS = {
             imputes and standardises numbers and one-hot encodes strings; None takes numbers as they
             are.
         random_state : int, RandomState instance or None, default=None
-            Pass an int to get the same weights to the bit on a CPU.""",
+            Pass an int to get the same weights to the bit on a CPU, for one number of threads.""",
     "normalize_y": """
         normalize_y : bool, default=True
             Whether to standardise the target by its mean and deviation in the training tasks.""",
