@@ -17,6 +17,8 @@ from .gradient_based import MAMLRegressor as MAMLRegressor
 from .linear_model import MetaLogisticRegression as MetaLogisticRegression
 from .linear_model import MetaRidgeRegressor as MetaRidgeRegressor
 from .metric_based import PrototypeClassifier as PrototypeClassifier
+from .svm import MetaSVC as MetaSVC
+from .svm import MetaSVR as MetaSVR
 from .tasks import NWayTasks as NWayTasks
 from .tasks import Task as Task
 from .tasks import TaskCollection as TaskCollection

@@ -1,0 +1,112 @@
+"""What meta support vector machines have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skmeta.base import BaseMetaLearner
+from skmeta.svm._biased import Correction
+from skmeta.svm._pooled import Kernel, PooledMachines
+from skmeta.svm._selection import Setting, adapt, grid, make_episodes, select
+from skmeta.tasks import TaskCollection
+
+Array = NDArray[np.floating]
+Auto = float | Literal["auto"]
+
+
+class BaseMetaSVM(BaseMetaLearner):
+    """Base class: a function that tasks share, and its correction for each task."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseMetaLearner._parameter_constraints,
+        "kernel": [StrOptions({"linear", "rbf"})],
+        "C": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "gamma": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "trust": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "n_support": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    kernel: Literal["linear", "rbf"]
+    C: Auto
+    gamma: Auto
+    trust: Auto
+    n_support: int
+
+    # ------------------------------------------------------------------ what a subclass writes
+
+    @abstractmethod
+    def _targets(self, y: np.ndarray) -> Array:
+        """One column of targets for each machine, of shape (n_rows, n_outputs)."""
+
+    @abstractmethod
+    def _fit_prior(self, X: Array, targets: Array, kernel: Kernel) -> PooledMachines:
+        """Learn the function that tasks share."""
+
+    @abstractmethod
+    def _correct(self, gram: Array, target: Array, prior: Array, C: float) -> Correction:
+        """Correct it on a support, for one output."""
+
+    @abstractmethod
+    def _loss(self, values: Array, targets: Array) -> float:
+        """Loss of decision values on query rows."""
+
+    def _learn_from(self, values: Array, targets: Array) -> None:
+        """Learn something else from decision values on query rows of training tasks."""
+
+    # ------------------------------------------------------------------ learning
+
+    def _fit_tasks(self, tasks: TaskCollection) -> None:
+        X, targets = tasks.X, self._targets(tasks.y)
+        power = X.shape[1] * X.var() if X.size else 0.0
+        scale = 1 / power if power > 0 else 1.0  # what scikit-learn calls "scale"
+        shared = Kernel(self.kernel, scale if self.gamma == "auto" else self.gamma)
+
+        def fit_prior(X: Array, targets: Array) -> PooledMachines:
+            return self._fit_prior(X, targets, shared)
+
+        episodes = make_episodes(tasks, targets, fit_prior, self.n_support)
+        if episodes:
+            setting, values, truth = select(
+                episodes, self._settings(scale), self.kernel, self._correct, self._loss
+            )
+            self._learn_from(values, truth)
+        else:  # nothing to validate on
+            setting = Setting(_or(self.C, 1.0), shared.gamma, _or(self.trust, 1.0))
+        self._setting = setting
+        self.C_, self.gamma_, self.trust_ = setting
+        self._prior = fit_prior(X, targets)
+
+    def _settings(self, scale: float) -> list[Setting]:
+        C = [0.1, 1.0, 10.0] if self.C == "auto" else [self.C]
+        gamma = [0.25 * scale, scale, 4 * scale] if self.gamma == "auto" else [self.gamma]
+        trust = [0.0, 0.5, 1.0] if self.trust == "auto" else [self.trust]
+        return grid(C, gamma if self.kernel == "rbf" else gamma[:1], trust)
+
+    # ------------------------------------------------------------------ adapting
+
+    def _adapt(self, X: np.ndarray, y: np.ndarray) -> None:
+        self._support = X
+        if not len(X):
+            return
+        gram = Kernel(self.kernel, self.gamma_)(X, X)
+        targets = self._targets(y)
+        self._correction = adapt(gram, targets, self._prior(X), self._setting, self._correct)
+
+    def _values(self, X: Any) -> Array:
+        """Decision values, of shape (n_query, n_outputs)."""
+        X = self._validate_query(X)
+        prior = self._prior(X)
+        if not len(self._support):
+            return prior
+        cross = Kernel(self.kernel, self.gamma_)(X, self._support)
+        return self.trust_ * prior + self._correction(cross)
+
+
+def _or(value: Auto, default: float) -> float:
+    return default if value == "auto" else value
