@@ -29,6 +29,9 @@ class PrototypeClassifier(NeuralMetaClassifierMixin, NeuralMetaLearner):
     Where classes mean the same in all tasks, a class without a row in the support keeps the
     prototype of the training rows.
 
+    An embedding that sees few classes in training (a dozen, say) learns these by heart, and may
+    tell new ones apart worse than the rows as they are: compare with `module=None`.
+
     Parameters
     ----------
     module : "auto", callable, torch module or None, default="auto"
@@ -50,17 +53,18 @@ class PrototypeClassifier(NeuralMetaClassifierMixin, NeuralMetaLearner):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
-    >>> from skmeta import PrototypeClassifier, make_n_way_tasks, split_support_query
-    >>> X, y = load_digits(return_X_y=True)
-    >>> tasks = make_n_way_tasks(X[y < 6], y[y < 6], n_way=3, n_tasks=200, random_state=0)
-    >>> meta = PrototypeClassifier(max_epochs=3, random_state=0).fit(tasks)
-    >>> new = make_n_way_tasks(X[y > 5], y[y > 5], n_way=4, n_support=5, n_tasks=1, random_state=0)
-    >>> support, query = split_support_query(new, n_support=20, stratify=True)
-    >>> model = meta.fit_adapt(support[0].X, support[0].y)
+    >>> from sklearn.datasets import make_blobs
+    >>> from skmeta import PrototypeClassifier, make_n_way_tasks
+    >>> X, y = make_blobs(600, n_features=8, centers=30, random_state=0)
+    >>> train = make_n_way_tasks(
+    ...     X[y < 26], y[y < 26], n_way=3, n_query=5, n_tasks=200, random_state=0
+    ... )
+    >>> meta = PrototypeClassifier(max_epochs=3, random_state=0).fit(train)
+    >>> X_new, y_new = X[y > 25], y[y > 25]  # four classes that no training task had
+    >>> model = meta.fit_adapt(X_new[:20], y_new[:20])
     >>> model.classes_
-    array([6, 7, 8, 9])
-    >>> model.score(query[0].X, query[0].y) > 0.5
+    array([26, 27, 28, 29])
+    >>> model.score(X_new[20:], y_new[20:]) > 0.9
     True
     """
 
