@@ -128,7 +128,8 @@ def test_real_collections_beside_the_linear_mixed_model(shared_data, name):
     def rmse(table):
         return table.groupby(["k", "seed"])["mse"].mean().pow(0.5).groupby("k").mean()
 
-    assert (rmse(pd.DataFrame(rows)) <= rmse(theirs)).all()
+    # One of the ratios is 0.99999: where EM stops may move it by more on another processor.
+    assert (rmse(pd.DataFrame(rows)) <= rmse(theirs) * (1 + 1e-4)).all()
 
 
 def test_torch_is_not_imported():
