@@ -121,10 +121,17 @@ def pickled_slice(*sizes):
     return make_rows(*sizes, shuffled=False), run
 
 
+def _store(path, sizes) -> None:
+    joblib.dump(TaskCollection.from_arrays(*make_rows(*sizes, shuffled=False)), path)
+
+
 def mapped(*sizes):
     """Open a stored collection memory-mapped and read a thousand tasks."""
     path = Path(tempfile.mkdtemp()) / "tasks.joblib"
-    joblib.dump(TaskCollection.from_arrays(*make_rows(*sizes, shuffled=False)), path)
+    # In another process: the peak of building the file would hide that of reading it.
+    writer = mp.get_context("spawn").Process(target=_store, args=(path, sizes))
+    writer.start()
+    writer.join()
 
     def run():
         tasks = joblib.load(path, mmap_mode="r")
