@@ -48,8 +48,6 @@ class EpisodeDataset(Dataset):
         classes to slots at random. None for regression and for shared classes.
     stratify : bool, default=False
         Whether support rows are drawn by class.
-    strategy : {"random", "first"}, default="random"
-        How support rows are drawn.
     seed : int, default=0
         An episode depends on the task's rows, this seed and `epoch` alone.
 
@@ -67,13 +65,12 @@ class EpisodeDataset(Dataset):
         *,
         n_slots: int | None = None,
         stratify: bool = False,
-        strategy: str = "random",
         seed: int = 0,
     ):
         self.tasks, self.n_slots, self.seed, self.epoch = tasks, n_slots, seed, 0
         self.indices = np.arange(len(tasks))
         self._draw = SupportQueryDraw(
-            tasks, n_support, n_query, stratify=stratify, strategy=strategy, random_state=seed
+            tasks, n_support, n_query, stratify=stratify, random_state=seed
         )
         X, y = tasks.storage
         self._X, self._y = rows_to_tensor(X), target_to_tensor(y)

@@ -90,9 +90,6 @@ class TaskCollection(Sequence):
     array([1, 4])
     """
 
-    # Rows of a task that serve as support, and at most as query, where a learner is not told.
-    default_split: tuple[int, int] = (10, 20)
-
     def __init__(
         self,
         X: Any,
@@ -403,6 +400,11 @@ class TaskCollection(Sequence):
         """The target of each row of `X`, of shape (n_rows,) or (n_rows, n_outputs)."""
         y = self._only_block("target").y
         return y if self._is_stored_in_order() else y[self.row_index()]
+
+    @property
+    def default_split(self) -> tuple[int, int]:
+        """Rows of a task that serve as support, and at most as query, unless a learner says so."""
+        return 10, 20
 
     @property
     def has_equal_widths(self) -> bool:

@@ -38,7 +38,7 @@ class NWayTasks(TaskCollection):
         )
 
     @property
-    def default_split(self) -> tuple[int, int]:  # type: ignore[override]
+    def default_split(self) -> tuple[int, int]:
         """Rows of a task that serve as support and as query: `n_way` times those per class."""
         return self.n_way * self.n_support, self.n_way * self.n_query
 
