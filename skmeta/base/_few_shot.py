@@ -18,13 +18,15 @@ class _FewShot(MetaEstimatorMixin, BaseEstimator):
     def __init__(self, meta: Any):
         self.meta = meta
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, **options: Any) -> Self:
         """Adapt the meta-learner to the rows of one task.
 
         Parameters
         ----------
         X : array-like or data frame of shape (n_rows, n_features)
         y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        **options
+            Passed on to `fit_adapt`: `sample_weight`, where the learner takes it.
 
         Returns
         -------
@@ -35,7 +37,7 @@ class _FewShot(MetaEstimatorMixin, BaseEstimator):
             self.meta,
             msg=f"The meta-learner of {type(self).__name__} is not fitted: fit it on tasks first.",
         )
-        self.model_ = self.meta.fit_adapt(X, y)
+        self.model_ = self.meta.fit_adapt(X, y, **options)
         for name in ("n_features_in_", "feature_names_in_", "classes_"):
             if hasattr(self.model_, name):
                 setattr(self, name, getattr(self.model_, name))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import get_tags
+from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skmeta.base._exceptions import TrainingDivergedError
 from skmeta.base._reading import TableReader, as_collection, is_one_table
@@ -28,7 +29,7 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
     - `_adapt(X, y)`: set the attributes that make `self` an estimator for one task, given the rows
       of its support. `self` is a copy then: set new attributes, leave what `_fit_tasks` learned
       untouched. Zero rows stand for "before any support"; they occur only where tasks share their
-      target;
+      target. A learner that can weigh rows has a third parameter, `sample_weight=None`;
     - `predict_proba(X)` (classifiers) or `predict(X)` (regressors), which start with
       `X = self._validate_query(X)`;
 
@@ -141,7 +142,7 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
 
     # ------------------------------------------------------------------ adapting
 
-    def fit_adapt(self, X: Any, y: Any) -> Self:
+    def fit_adapt(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Adapt to a new task.
 
         Parameters
@@ -150,6 +151,9 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
             The few labelled rows of the new task: its support.
         y : array-like of shape (n_support,) or (n_support, n_outputs)
             Their target.
+        sample_weight : array-like of shape (n_support,), default=None
+            Weights of the rows, for learners that take them: a row of weight two counts as two
+            rows. None weighs all the same.
 
         Returns
         -------
@@ -160,9 +164,20 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
         check_is_fitted(self)
         model = self._copy()
         X, y = model._validate_rows(X, y, reset=False)
-        model._adapt(model._transform(X), model._encode_support(y))
+        options = {}
+        if sample_weight is not None:
+            weight = self._check_weights(sample_weight, X)
+            counts = np.flatnonzero(weight)  # a row of weight zero is no row
+            X, y = _safe_indexing(X, counts), y[counts]
+            options["sample_weight"] = weight[counts]
+        model._adapt(model._transform(X), model._encode_support(y), **options)
         model.n_support_ = len(y)
         return model
+
+    def _check_weights(self, sample_weight: Any, X: Any) -> np.ndarray:
+        if "sample_weight" not in signature(self._adapt).parameters:
+            raise ValueError(f"{type(self).__name__} does not take sample_weight.")
+        return _check_sample_weight(sample_weight, X, ensure_non_negative=True)
 
     def fit_adapt_many(self, tasks: TaskCollection | Sequence[Task]) -> list[Self]:
         """Adapt to many new tasks in one pass.

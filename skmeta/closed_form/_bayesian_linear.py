@@ -70,7 +70,6 @@ class BayesianLinearRegressor(_GaussianRegressor):
     noise: float = 0.1
 
     _parameter_constraints: ClassVar[dict] = {
-        **_GaussianRegressor._parameter_constraints,
         "noise": [Interval(Real, 0, None, closed="neither")],
     }
 

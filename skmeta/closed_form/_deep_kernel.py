@@ -76,7 +76,6 @@ class DeepKernelRegressor(_GaussianRegressor):
     learn_prior: bool = True
 
     _parameter_constraints: ClassVar[dict] = {
-        **_GaussianRegressor._parameter_constraints,
         "kernel": [StrOptions({"rbf", "cosine", "linear"})],
         "length_scale": [Interval(Real, 0, None, closed="neither"), None],
         "noise": [Interval(Real, 0, None, closed="neither")],

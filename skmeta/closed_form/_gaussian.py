@@ -23,7 +23,6 @@ class _GaussianRegressor(NeuralMetaRegressorMixin, StreamingLearner):
     objective: str = "marginal"
 
     _parameter_constraints: ClassVar[dict] = {
-        **StreamingLearner._parameter_constraints,
         "objective": [StrOptions({"marginal", "predictive"})],
     }
 

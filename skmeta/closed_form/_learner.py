@@ -23,7 +23,6 @@ class ClosedFormLearner(NeuralMetaLearner):
     """Base class of learners that solve a task in closed form on a learned embedding."""
 
     _parameter_constraints: ClassVar[dict] = {
-        **NeuralMetaLearner._parameter_constraints,
         "module": [StrOptions({"auto"}), callable, None],
     }
 
@@ -64,8 +63,15 @@ class StreamingLearner(ClosedFormLearner):
         -------
         model : BaseMetaLearner
             A new estimator, equal to rounding to `fit_adapt` on all rows. `self` is unchanged.
+
+        Raises
+        ------
+        ValueError
+            If classes are weighed: balancing weighs earlier rows anew, which are gone.
         """
         check_is_fitted(self)
+        if self._weights_of_classes() is not None:
+            raise ValueError("partial_adapt needs class_weight=None: earlier rows are not kept.")
         if not hasattr(self, "n_support_"):  # no task yet
             return self.fit_adapt(X, y)
         model = self._copy()

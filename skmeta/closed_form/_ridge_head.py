@@ -21,7 +21,6 @@ class _RidgeHead(StreamingLearner):
     learn_prior: bool = True
 
     _parameter_constraints: ClassVar[dict] = {
-        **StreamingLearner._parameter_constraints,
         "alpha": [Interval(Real, 0, None, closed="neither")],
         "learn_prior": ["boolean"],
     }
@@ -113,6 +112,7 @@ class RidgeHeadClassifier(NeuralMetaClassifierMixin, _RidgeHead):
         Whether to learn the penalties, of weights and of the intercept, and the head to which they
         shrink. Otherwise the penalty is `alpha`, weights shrink to zero and the intercept is free,
         as in :class:`sklearn.linear_model.Ridge`.
+    {{class_weight}}
     {{training}}
 
     Attributes

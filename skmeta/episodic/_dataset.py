@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from skmeta.nets import ClassWeight, weigh_classes
 from skmeta.tasks import SupportQueryDraw, TaskCollection
 from skmeta.tasks._hashing import combine
 from skmeta.tasks._split import Draw
@@ -48,6 +49,8 @@ class EpisodeDataset(Dataset):
         classes to slots at random. None for regression and for shared classes.
     stratify : bool, default=False
         Whether support rows are drawn by class.
+    class_weight : "balanced", Tensor of shape (n_classes,) or None, default=None
+        Weight of each class in support and query.
     seed : int, default=0
         An episode depends on the task's rows, this seed and `epoch` alone.
 
@@ -65,9 +68,11 @@ class EpisodeDataset(Dataset):
         *,
         n_slots: int | None = None,
         stratify: bool = False,
+        class_weight: ClassWeight | None = None,
         seed: int = 0,
     ):
         self.tasks, self.n_slots, self.seed, self.epoch = tasks, n_slots, seed, 0
+        self.class_weight = class_weight
         self.indices = np.arange(len(tasks))
         self._draw = SupportQueryDraw(
             tasks, n_support, n_query, stratify=stratify, random_state=seed
@@ -94,7 +99,11 @@ class EpisodeDataset(Dataset):
         if self.n_slots is not None:
             y, y_query, known, class_mask = self._assign_slots(chosen, y, mask, y_query, mask_query)
             inputs |= {"y": y, "class_mask": class_mask}
-        return EpisodeBatch(inputs, {"y": y_query, "mask": known})
+        targets = {"y": y_query, "mask": known}
+        if self.class_weight is not None:
+            inputs["weight"] = weigh_classes(y, mask, self.class_weight)
+            targets["weight"] = weigh_classes(y_query, known, self.class_weight)
+        return EpisodeBatch(inputs, targets)
 
     def subset(self, positions: np.ndarray) -> EpisodeDataset:
         """The episodes of some of the tasks, from the same tensors."""

@@ -32,7 +32,16 @@ from skmeta.episodic._dataset import (
 )
 from skmeta.episodic._net import EpisodeLoss, EpisodicNet
 from skmeta.episodic._parameters import parameters
-from skmeta.nets import MLP, Episode, Support, cross_entropy, squared_error, take_tasks
+from skmeta.nets import (
+    MLP,
+    ClassWeight,
+    Episode,
+    Support,
+    cross_entropy,
+    squared_error,
+    take_tasks,
+    weigh_classes,
+)
 from skmeta.tasks import TaskCollection
 from skmeta.tasks._split import Draw
 
@@ -77,7 +86,6 @@ class NeuralMetaLearner(BaseMetaLearner):
     random_state: Any = None
 
     _parameter_constraints: ClassVar[dict] = {
-        **BaseMetaLearner._parameter_constraints,
         "module": [StrOptions({"auto"}), callable],
         "n_support": [Interval(Integral, 1, None, closed="left"), None],
         "n_query": [Interval(Integral, 1, None, closed="left"), None],
@@ -173,6 +181,7 @@ class NeuralMetaLearner(BaseMetaLearner):
             *self._episode_sizes(tasks),
             n_slots=self._n_slots,
             stratify=self._stratify,
+            class_weight=self._weights_of_classes(),
             seed=self._seed,
         )
 
@@ -218,13 +227,16 @@ class NeuralMetaLearner(BaseMetaLearner):
 
     # ------------------------------------------------------------------ adapting
 
-    def _adapt(self, X: np.ndarray, y: np.ndarray) -> None:
-        mask = torch.ones((1, len(y)), dtype=torch.bool)
+    def _adapt(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> None:
+        weight = None if sample_weight is None else rows_to_tensor(sample_weight, self._dtype)[None]
         self.state_ = self._adapt_batch(
-            rows_to_tensor(X, self._dtype)[None],
-            self._target_tensor(y)[None],
-            mask,
-            self._class_mask(),
+            Support(
+                rows_to_tensor(X, self._dtype)[None],
+                self._target_tensor(y)[None],
+                torch.ones((1, len(y)), dtype=torch.bool),
+                self._class_mask(),
+                weight,
+            )
         )
 
     def _adapt_many(self, models: list, tasks: TaskCollection) -> None:
@@ -236,18 +248,20 @@ class NeuralMetaLearner(BaseMetaLearner):
             (X_batch, mask), (y_batch, _) = gather(X, draw), gather(y, draw)
             class_masks = [models[i]._class_mask() for i in chosen]
             class_mask = None if class_masks[0] is None else torch.cat(class_masks)
-            state = self._adapt_batch(X_batch, y_batch, mask, class_mask)
+            state = self._adapt_batch(Support(X_batch, y_batch, mask, class_mask))
             for position, i in enumerate(chosen):
                 models[i].state_ = {
                     name: tensor[position : position + 1] for name, tensor in state.items()
                 }
 
-    def _adapt_batch(
-        self, X: Tensor, y: Tensor, mask: Tensor, class_mask: Tensor | None
-    ) -> dict[str, Tensor]:
-        X, y, mask = X.to(self.device), y.to(self.device), mask.to(self.device)
-        class_mask = None if class_mask is None else class_mask.to(self.device)
-        return self._adapt_support(Support(X, y, mask, class_mask))
+    def _adapt_batch(self, support: Support) -> dict[str, Tensor]:
+        class_weight = self._weights_of_classes()
+        if class_weight is not None:
+            weight = support.mask.to(self._dtype) if support.weight is None else support.weight
+            weight = weigh_classes(support.y, support.mask, class_weight, weight)
+            support = support._replace(weight=weight)
+        moved = (part if part is None else part.to(self.device) for part in support)
+        return self._adapt_support(Support(*moved))
 
     def _adapt_support(self, support: Support) -> dict[str, Tensor]:
         return self._learner.adapt(support)
@@ -257,6 +271,10 @@ class NeuralMetaLearner(BaseMetaLearner):
 
     def _class_mask(self) -> Tensor | None:
         """Which slots the task has, of shape (1, n_slots); None where it has them all."""
+        return None
+
+    def _weights_of_classes(self) -> ClassWeight | None:
+        """How much each class counts, in supports and in the loss; None weighs rows the same."""
         return None
 
     def _output(self, X: Any) -> np.ndarray:
@@ -272,9 +290,15 @@ class NeuralMetaLearner(BaseMetaLearner):
         return state
 
 
+@parameters
 class NeuralMetaClassifierMixin(MetaClassifierMixin):
     """Classes as slots of the module's output; goes left of :class:`NeuralMetaLearner`."""
 
+    class_weight: Any = None
+
+    _parameter_constraints: ClassVar[dict] = {
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
     _row_loss = staticmethod(cross_entropy)
     _stratify = True
 
@@ -299,6 +323,25 @@ class NeuralMetaClassifierMixin(MetaClassifierMixin):
                 f"{self._n_slots}, and {type(self).__name__} has one output for each."
             )
         return torch.arange(self._n_slots)[None] < len(self.classes_)
+
+    def _weights_of_classes(self) -> ClassWeight | None:
+        if self.class_weight is None or isinstance(self.class_weight, str):
+            return self.class_weight
+        if not self.shared_target_:
+            raise ValueError(
+                f"class_weight must be 'balanced' or None where classes are a task's own, got "
+                f"{self.class_weight!r}."
+            )
+        classes = self._slot_classes().tolist()
+        unknown = [c for c in self.class_weight if c not in classes]
+        if unknown:
+            raise ValueError(f"class_weight names {unknown}, but the classes are {classes}.")
+        weights = [self.class_weight.get(c, 1.0) for c in classes]
+        return torch.tensor(weights, dtype=self._dtype)
+
+    def _slot_classes(self) -> np.ndarray:
+        """Classes in the order of the module's outputs, where they mean the same in all tasks."""
+        return self.classes_
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each class.
@@ -334,6 +377,7 @@ class NeuralMetaRegressorMixin(MetaRegressorMixin):
 
     normalize_y: bool = True
 
+    _parameter_constraints: ClassVar[dict] = {"normalize_y": ["boolean"]}
     _row_loss = staticmethod(squared_error)
     _stratify = False
     _n_slots = None

@@ -25,9 +25,11 @@ class EpisodeLoss(nn.Module):
         super().__init__()
         self.row_loss = row_loss
 
-    def forward(self, output: Tensor, y: Tensor, mask: Tensor) -> Tensor:
+    def forward(
+        self, output: Tensor, y: Tensor, mask: Tensor, weight: Tensor | None = None
+    ) -> Tensor:
         """Loss of a meta-batch; tasks without a query row do not count."""
-        losses = masked_mean(self.row_loss(output, y), mask)
+        losses = masked_mean(self.row_loss(output, y), mask, weight)
         return losses.sum() / mask.any(dim=1).sum().clamp(min=1)
 
 

@@ -52,6 +52,11 @@ _PARAMETERS = {
             are.
         random_state : int, RandomState instance or None, default=None
             Pass an int to get the same weights to the bit on a CPU, for one number of threads.""",
+    "class_weight": """
+        class_weight : "balanced", dict of class to weight or None, default=None
+            Weight of each class in supports and in the loss of training. "balanced" gives all
+            classes that a task has the same weight in all. A dict needs classes that mean the same
+            in all tasks; those that it does not name weigh one.""",
     "normalize_y": """
         normalize_y : bool, default=True
             Whether to standardise the target by its mean and deviation in the training tasks.""",
@@ -77,7 +82,8 @@ _PARAMETERS = {
 def parameters(cls: type[T]) -> type[T]:
     """Make a learner's annotated fields its parameters, and fill its docstring.
 
-    Names in double braces in the docstring stand for the descriptions of shared parameters.
+    Names in double braces in the docstring stand for the descriptions of shared parameters. What
+    is valid for a parameter (`_parameter_constraints`) is inherited from all base classes.
     """
     doc = cls.__doc__ or ""
     for name, text in _PARAMETERS.items():
@@ -85,4 +91,8 @@ def parameters(cls: type[T]) -> type[T]:
     # A dataclass's own equality and repr would replace those of an estimator.
     learner = dataclass(kw_only=True, eq=False, repr=False)(cls)
     learner.__doc__ = doc
+    constraints: dict = {}
+    for base in reversed(learner.__mro__):
+        constraints |= vars(base).get("_parameter_constraints", {})
+    learner._parameter_constraints = constraints  # type: ignore[attr-defined]
     return learner

@@ -38,6 +38,7 @@ class PrototypeClassifier(NeuralMetaClassifierMixin, NeuralMetaLearner):
         The embedding. "auto" is a multi-layer perceptron with two hidden layers of 40 units and 64
         outputs; a callable is called with the numbers of inputs and outputs (64); a module is
         copied and trained from its weights. None compares rows as they are, without training.
+    {{class_weight}}
     {{training}}
 
     Attributes
@@ -69,7 +70,6 @@ class PrototypeClassifier(NeuralMetaClassifierMixin, NeuralMetaLearner):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **NeuralMetaLearner._parameter_constraints,
         "module": [StrOptions({"auto"}), callable, None],
     }
 
@@ -83,6 +83,7 @@ class PrototypeClassifier(NeuralMetaClassifierMixin, NeuralMetaLearner):
         super()._learn_target(tasks)
         # Which class is which does not matter to prototypes: an episode has those of its support.
         self._n_slots = int(tasks.storage[1].max()) + 1
+        self._slots = np.arange(len(self._training_classes))
         return self._n_slots
 
     def _fit_tasks(self, tasks: TaskCollection) -> None:
@@ -112,7 +113,6 @@ class PrototypeClassifier(NeuralMetaClassifierMixin, NeuralMetaLearner):
 
         After `partial_fit`, rows of earlier tasks count as they were embedded then.
         """
-        self._slots = np.arange(len(self._training_classes))
         if not self.shared_target_:
             return
         X, y = tasks.storage
@@ -145,6 +145,9 @@ class PrototypeClassifier(NeuralMetaClassifierMixin, NeuralMetaLearner):
 
     def _class_mask(self) -> Tensor | None:
         return None  # the classes that have a prototype
+
+    def _slot_classes(self) -> np.ndarray:
+        return self.classes_[np.argsort(self._slots)]
 
     def _logits(self, X: Any) -> np.ndarray:
         return self._output(X)[:, self._slots]

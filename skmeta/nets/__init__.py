@@ -24,11 +24,13 @@ from skmeta.nets._ridge_head import RidgeClassifierHead, RidgeHead
 from skmeta.nets._row_table import compress_rows, row_table
 from skmeta.nets._state import State, take_tasks
 from skmeta.nets._support import Support
+from skmeta.nets._weights import ClassWeight, weigh_classes
 
 __all__ = [
     "MAML",
     "MLP",
     "BayesianLinear",
+    "ClassWeight",
     "ConvNet",
     "DeepKernel",
     "Episode",
@@ -55,4 +57,5 @@ __all__ = [
     "squared_distances",
     "squared_error",
     "take_tasks",
+    "weigh_classes",
 ]

@@ -183,7 +183,8 @@ class DeepKernel(nn.Module):
             mask = support.mask.unsqueeze(-1)
             residual = torch.where(mask, support.y - self._mean(embedded), 0.0)
             cross = _solve(state["factor"], self._cross_covariance(state, embedded) * mask.mT).mT
-            corner = cholesky(self._covariance(embedded, support.mask) - cross @ cross.mT)
+            covariance = self._covariance(embedded, support.mask, support.weight)
+            corner = cholesky(covariance - cross @ cross.mT)
             whitened = _solve(corner, residual - cross @ state["whitened"])
             return {
                 "embedded": torch.cat([state["embedded"], embedded], dim=1),
@@ -261,11 +262,15 @@ class DeepKernel(nn.Module):
         rows = embedded.flatten(0, 1).unsqueeze(1)  # each a task of one row
         return self._kernel(rows, rows).view(embedded.shape[:2])
 
-    def _covariance(self, embedded: Tensor, mask: Tensor) -> Tensor:
-        """Prior covariance of rows with noise, of shape (B, S, S); that of padding is the unit."""
+    def _covariance(self, embedded: Tensor, mask: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Prior covariance of rows with noise, of shape (B, S, S); that of padding is the unit.
+
+        A row of weight two has half the noise, as the mean of two equal rows has.
+        """
+        noise = self.noise if weight is None else self.noise / torch.where(mask, weight, 1.0)
         both = mask.unsqueeze(1) & mask.unsqueeze(2)
         kernel = torch.where(both, self._kernel(embedded, embedded), 0.0)
-        return kernel + torch.where(mask, self.noise, 1.0).diag_embed()
+        return kernel + torch.where(mask, noise, 1.0).diag_embed()
 
     def _cross_covariance(self, state: State, embedded: Tensor) -> Tensor:
         """Prior covariance of the rows of a state with others, of shape (B, S, Q)."""

@@ -53,6 +53,7 @@ class Episode(nn.Module):
         mask: Tensor,
         class_mask: Tensor | None = None,
         mask_query: Tensor | None = None,
+        weight: Tensor | None = None,
     ) -> Tensor:
         """Run the episode.
 
@@ -60,7 +61,7 @@ class Episode(nn.Module):
         ----------
         X_query : Tensor of shape (B, Q, D)
             Query rows of each task.
-        X, y, mask, class_mask : Tensor
+        X, y, mask, class_mask, weight : Tensor
             Support rows of each task, as in :class:`Support`.
         mask_query : bool Tensor of shape (B, Q), optional
             True for real query rows, False for padding; None means that all are real.
@@ -70,5 +71,5 @@ class Episode(nn.Module):
         Tensor of shape (B, Q, O)
             Outputs for the query rows.
         """
-        state = self.learner.adapt(Support(X, y, mask, class_mask))
+        state = self.learner.adapt(Support(X, y, mask, class_mask, weight))
         return self.learner(state, X_query, mask_query)

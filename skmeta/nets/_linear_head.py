@@ -82,7 +82,8 @@ class LinearHead(nn.Module):
 
     def _table(self, support: Support) -> Tensor:
         embedded = self._embed(support.X, support.mask)
-        return row_table(embedded, self._target(support).to(embedded.dtype), support.mask)
+        target = self._target(support).to(embedded.dtype)
+        return row_table(embedded, target, support.mask, support.weight)
 
     def _to_state(self, table: Tensor, class_mask: Tensor | None) -> State:
         if not torch.is_grad_enabled():  # a QR decomposition is not always differentiable

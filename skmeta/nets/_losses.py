@@ -53,7 +53,7 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
     return -log_proba.gather(-1, y.unsqueeze(-1)).squeeze(-1)
 
 
-def masked_mean(row_losses: Tensor, mask: Tensor) -> Tensor:
+def masked_mean(row_losses: Tensor, mask: Tensor, weight: Tensor | None = None) -> Tensor:
     """Mean over the real rows of each task; zero, with zero gradient, for a task without rows.
 
     Parameters
@@ -62,6 +62,8 @@ def masked_mean(row_losses: Tensor, mask: Tensor) -> Tensor:
         One loss per row.
     mask : bool Tensor of shape (B, N)
         True for real rows, False for padding.
+    weight : Tensor of shape (B, N), optional
+        Weight of each row; None weighs all the same.
 
     Returns
     -------
@@ -77,8 +79,12 @@ def masked_mean(row_losses: Tensor, mask: Tensor) -> Tensor:
     tensor([2., 0.])
     """
     # Selecting, unlike multiplying by the mask, also drops a padded row whose loss is infinite.
-    total = torch.where(mask, row_losses, 0.0).sum(dim=1)
-    return total / mask.sum(dim=1).clamp(min=1)
+    losses = torch.where(mask, row_losses, 0.0)
+    if weight is None:
+        return losses.sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+    weight = torch.where(mask, weight, 0.0)
+    total = weight.sum(dim=1)
+    return (losses * weight).sum(dim=1) / torch.where(total > 0, total, 1.0)
 
 
 def mask_classes(logits: Tensor, class_mask: Tensor | None) -> Tensor:

@@ -153,7 +153,7 @@ class MAML(nn.Module):
     def _support_losses(self, params: dict[str, Tensor], support: Support) -> Tensor:
         output = forward_tasks(self.backbone, params, support.X, support.mask)
         output = mask_classes(output, support.class_mask)
-        return masked_mean(self.row_loss(output, support.y), support.mask)
+        return masked_mean(self.row_loss(output, support.y), support.mask, support.weight)
 
 
 _PREFIX = "backbone."

@@ -79,7 +79,7 @@ class PrototypeNet(nn.Module):
         """
         with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
             embedded = forward_shared(self.embedding, support.X, support.mask)
-            members = F.one_hot(support.y, self._n_slots(support)) * support.mask.unsqueeze(-1)
+            members = self._members(support)
             prototypes, known = _class_means(embedded, members)
             if self.prior_prototypes is not None:
                 prototypes, known = _fill_in(prototypes, known, self.prior_prototypes)
@@ -109,6 +109,11 @@ class PrototypeNet(nn.Module):
         class_mask = state["class_mask"]
         distances = squared_distances(embedded, state["prototypes"], class_mask)
         return mask_classes(-distances, class_mask)
+
+    def _members(self, support: Support) -> Tensor:
+        """How much each row counts for each class, of shape (B, S, C)."""
+        members = F.one_hot(support.y, self._n_slots(support)) * support.mask.unsqueeze(-1)
+        return members if support.weight is None else members * support.weight.unsqueeze(-1)
 
     def _n_slots(self, support: Support) -> int:
         if support.class_mask is not None:
@@ -168,7 +173,7 @@ def _class_means(embedded: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
     """Mean embedding of each class, zero for an empty one, and which classes are not empty."""
     counts = members.sum(dim=1)
     sums = members.mT.to(embedded.dtype) @ embedded
-    return sums / counts.clamp(min=1).unsqueeze(-1), counts > 0
+    return sums / torch.where(counts > 0, counts, 1).unsqueeze(-1), counts > 0
 
 
 def _fill_in(prototypes: Tensor, known: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:

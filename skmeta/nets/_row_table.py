@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 
-def row_table(embedded: Tensor, y: Tensor, mask: Tensor) -> Tensor:
+def row_table(embedded: Tensor, y: Tensor, mask: Tensor, weight: Tensor | None = None) -> Tensor:
     """Put a one, the features and the targets of each row side by side.
 
     Padded rows are zero and thus change no product of the table with itself, of which the solutions
-    of linear models are made.
+    of linear models are made. For the same reason a row is multiplied by the root of its weight.
 
     Parameters
     ----------
@@ -18,6 +18,8 @@ def row_table(embedded: Tensor, y: Tensor, mask: Tensor) -> Tensor:
         Targets.
     mask : bool Tensor of shape (B, S)
         True for real rows, False for padding.
+    weight : Tensor of shape (B, S), optional
+        Weight of each row; None stands for ones.
 
     Returns
     -------
@@ -34,6 +36,8 @@ def row_table(embedded: Tensor, y: Tensor, mask: Tensor) -> Tensor:
              [0., 0., 0.]]])
     """
     table = torch.cat([torch.ones_like(y[..., :1]), embedded, y], dim=-1)
+    if weight is not None:
+        table = table * weight.sqrt().unsqueeze(-1)
     return torch.where(mask.unsqueeze(-1), table, 0.0)
 
 

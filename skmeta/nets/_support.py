@@ -23,6 +23,9 @@ class Support(NamedTuple):
         True for real rows, False for padding.
     class_mask : bool Tensor of shape (B, C) or None
         Which of the ``C`` output slots exist for each task (classification); None means all.
+    weight : Tensor of shape (B, S) or None
+        Non-negative weight of each row: a row of weight two counts as two rows, one of weight zero
+        as none. None means that all weigh one.
 
     Examples
     --------
@@ -40,3 +43,4 @@ class Support(NamedTuple):
     y: Tensor
     mask: Tensor
     class_mask: Tensor | None = None
+    weight: Tensor | None = None

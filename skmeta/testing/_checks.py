@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from inspect import signature
 from io import BytesIO
 from typing import Any
 
@@ -151,6 +152,25 @@ def check_threads(name, estimator):
         together = list(pool.map(adapt, jobs))
     for job, result in zip(jobs, together, strict=True):
         assert_allclose(result, adapt(job), rtol=1e-6, atol=1e-9)
+
+
+def check_support_weights(name, estimator):
+    """A row of weight two counts as two rows, one of weight zero as none; or none are taken."""
+    meta, support, query = fitted(estimator)
+    X, y = support[0].X, support[0].y
+    weight = np.array([1, 2, 0, 1, 3, 1])
+    if "sample_weight" not in signature(meta._adapt).parameters:
+        with raises(ValueError, "sample_weight"):
+            meta.fit_adapt(X, y, sample_weight=weight)
+        return
+    weighted = meta.fit_adapt(X, y, sample_weight=weight)
+    repeated = meta.fit_adapt(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+    assert_allclose(
+        outputs(weighted, query[0].X), outputs(repeated, query[0].X), rtol=1e-4, atol=1e-6
+    )
+    for bad in (-weight, weight[:3], np.zeros(6)):
+        with raises(ValueError, "sample_weight", "sample weights", "negative"):
+            meta.fit_adapt(X, y, sample_weight=bad)
 
 
 def check_one_support_row(name, estimator):
@@ -416,6 +436,7 @@ ALL = [
     check_order_of_support_rows,
     check_order_of_storage,
     check_threads,
+    check_support_weights,
     check_one_support_row,
     check_zero_shots,
     check_same_seed,

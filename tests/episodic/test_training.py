@@ -100,6 +100,7 @@ def test_a_training_killed_from_outside_resumes_to_the_bit(tmp_path):
     for wait in (0.05, 0.2, 0.4):
         process = start(path)
         while not path.exists():
+            assert process.poll() is None, "The training ended before its first checkpoint."
             time.sleep(0.01)
         time.sleep(wait)
         os.kill(process.pid, signal.SIGKILL)
