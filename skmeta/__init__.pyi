@@ -24,3 +24,7 @@ from .tasks import Task as Task
 from .tasks import TaskCollection as TaskCollection
 from .tasks import make_n_way_tasks as make_n_way_tasks
 from .tasks import split_support_query as split_support_query
+from .tree import MetaDecisionTreeClassifier as MetaDecisionTreeClassifier
+from .tree import MetaDecisionTreeRegressor as MetaDecisionTreeRegressor
+from .tree import MetaForestClassifier as MetaForestClassifier
+from .tree import MetaForestRegressor as MetaForestRegressor

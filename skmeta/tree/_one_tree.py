@@ -1,0 +1,100 @@
+"""What a single tree learns from the training tasks, and what it says of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from numbers import Real
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skmeta.tree._base import BaseMetaTree
+from skmeta.tree._growing import Committee, Table, plant
+from skmeta.tree._learning import Learned
+from skmeta.tree._prior import Supports, TreePrior
+from skmeta.tree._selection import Choice
+from skmeta.tree._split_learning import learn_splitting
+from skmeta.tree._splitting import SplitPrior, below
+from skmeta.tree._tree_departure import TreeDeparture, depart_in_tree
+
+Array = NDArray[np.floating]
+
+_N_FOLDS = 3
+_SPLIT_PROBABILITIES = (0.0, 0.5)
+
+
+class OneTree(BaseMetaTree):
+    """One tree; what it learns comes from trees that are grown without a third of the tasks."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseMetaTree._parameter_constraints,
+        "split_probability": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
+    }
+    _depths = (1, 2, 3, 4, 6, 8, 10)
+    _leaf_sizes = (2, 10, 40)
+
+    split_probability: float | Literal["auto"]
+
+    def _draw_seen(self, n_tasks: int, rng: np.random.RandomState) -> NDArray[np.bool_]:
+        if n_tasks == 1:
+            return np.ones((1, 1), dtype=bool)
+        n_folds = min(_N_FOLDS, n_tasks)
+        return np.arange(n_tasks) % n_folds != np.arange(n_folds)[:, None]
+
+    def _regrow(
+        self, table: Table, choice: Choice, has_seen: NDArray[np.bool_], seed: int
+    ) -> tuple[Committee, Choice]:
+        everything, levels = np.ones((1, table.n_tasks), dtype=bool), choice.committee.task_levels
+        return plant(table, everything, choice.settings, levels, seed=seed), choice
+
+    def _learn_splitting(self, table: Table, choice: Choice, learned: Learned) -> SplitPrior:
+        given = self.split_probability
+        probabilities = _SPLIT_PROBABILITIES if given == "auto" else (float(given),)
+        outputs = table.targets[:, 1:] if table.targets.shape[1] == 2 else table.targets
+        return learn_splitting(table, outputs, choice, learned, self._prior_at, probabilities)
+
+    def _depart(self, prior: TreePrior, supports: Supports) -> Iterator[TreeDeparture]:
+        return depart_in_tree(prior, supports)
+
+    def _describe(self, grown: Committee) -> None:
+        self.tree_ = grown.trees[0]
+        splitting = self._prior.splitting
+        self.split_probability_ = 0.0 if splitting is None else splitting.probability
+
+    def _describe_task(self) -> None:
+        self.node_counts_ = self._departure.counts
+
+    @property
+    def prior_values_(self) -> Array:
+        """Value of each node before any adaptation."""
+        values = self._prior.nodes[0].values
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    @property
+    def values_(self) -> Array:
+        """Value of each node for the task."""
+        nodes = np.arange(len(self._prior.nodes[0]))[None]
+        prior = self._prior_at(self._prior, nodes)
+        return self._values(prior + self._departure.mean, self._departure.variance)
+
+    @property
+    def splits_(self) -> dict[int, tuple[int, float, Array]]:
+        """Leaves that the task splits: column, threshold, and the values left and right of it."""
+        splits = {}
+        for node, split in self._departure.splits.items():
+            assert self._prior.splitting is not None
+            prior = self._prior_at(self._prior, np.array([[node]]))
+            sides = [
+                below(
+                    side,
+                    self._departure.mean[node],
+                    self._departure.variance[node],
+                    self._prior.splitting.variance,
+                )
+                for side in split.sides
+            ]
+            mean, variance = (np.stack(part) for part in zip(*sides, strict=True))
+            splits[node] = split.feature, split.threshold, self._values(prior + mean, variance)
+        return splits
