@@ -1,4 +1,5 @@
 from . import datasets as datasets
+from . import inspection as inspection
 from . import model_selection as model_selection
 from .base import BaseMetaLearner as BaseMetaLearner
 from .base import FewShotClassifier as FewShotClassifier
@@ -17,6 +18,7 @@ from .gradient_based import MAMLRegressor as MAMLRegressor
 from .linear_model import MetaLogisticRegression as MetaLogisticRegression
 from .linear_model import MetaRidgeRegressor as MetaRidgeRegressor
 from .metric_based import PrototypeClassifier as PrototypeClassifier
+from .model_selection import MetaSearchCV as MetaSearchCV
 from .svm import MetaSVC as MetaSVC
 from .svm import MetaSVR as MetaSVR
 from .tasks import NWayTasks as NWayTasks

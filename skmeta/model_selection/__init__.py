@@ -3,17 +3,27 @@
 import lazy_loader
 
 from skmeta.model_selection._few_shot import FewShotScorer, cross_val_few_shot, few_shot_scorer
-from skmeta.model_selection._search._prior import HyperparameterPrior
+from skmeta.model_selection._meta_search._refit import one_standard_error
+from skmeta.model_selection._metafeatures._extract import MetaFeatures, metafeatures
 
-# A subclass of an Optuna class: it is imported when it is first used.
+# What needs Optuna is imported when it is first used.
 __getattr__, __dir__, _ = lazy_loader.attach(
-    __name__, submod_attrs={"_search._sampler": ["TransferSampler"]}
+    __name__,
+    submod_attrs={
+        "_meta_search._meta_search_cv": ["MetaSearchCV"],
+        "_search._prior": ["HyperparameterPrior"],
+        "_search._sampler": ["TransferSampler"],
+    },
 )
 
 __all__ = [
     "FewShotScorer",
     "HyperparameterPrior",
+    "MetaFeatures",
+    "MetaSearchCV",
     "TransferSampler",
     "cross_val_few_shot",
     "few_shot_scorer",
+    "metafeatures",
+    "one_standard_error",
 ]

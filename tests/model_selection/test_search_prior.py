@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import approx_fprime
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -17,7 +18,7 @@ from skmeta.model_selection._search._guard import (
     expected_improvement,
     leave_one_out_log_density,
 )
-from skmeta.model_selection._search._kernel import base_kernels, fit_kernel_weights, mixed_kernel
+from skmeta.model_selection._search._kernel import ConfigurationKernel, _loss, fit_kernel
 from skmeta.model_selection._search._portfolio import greedy_portfolio, normalised_regret
 
 CONFIGS = [{"C": float(c)} for c in np.logspace(-3, 3, 12)]
@@ -81,14 +82,27 @@ class TestGaussian:
 
 
 class TestKernel:
-    def test_weights_are_found_again(self):
+    def test_gradient_is_that_of_finite_differences(self):
+        rng = np.random.default_rng(0)
+        blocks = [
+            (rng.random((6, 3)), rng.normal(size=(4, 6))),
+            (rng.random((5, 3)), rng.normal(size=(1, 5))),
+        ]
+        theta = rng.normal(0, 0.3, size=7)
+        gradient = approx_fprime(theta, lambda t: _loss(t, blocks)[0], 1e-6)
+        assert_allclose(_loss(theta, blocks)[1], gradient, rtol=1e-3, atol=1e-4)
+
+    def test_what_does_not_matter_gets_a_long_scale(self):
+        """Scores that depend on the first of two hyperparameters alone."""
         x = np.random.default_rng(0).random((30, 2))
-        kernels = base_kernels(x, x)
-        truth = np.array([1.0, 0.5, 2.0, 0.3])
-        covariance = np.tensordot(truth, kernels, axes=1)
-        rows = np.random.default_rng(1).multivariate_normal(np.zeros(30), covariance, size=5000)
-        assert_allclose(fit_kernel_weights(kernels, rows), truth, atol=0.2)
-        assert_allclose(mixed_kernel(x, x, truth), covariance)
+        truth = ConfigurationKernel(np.array([0.3, 1e6]), np.array([0.5, 1.0, 0.0, 0.1]))
+        covariance = truth(x, x)
+        rows = np.random.default_rng(1).multivariate_normal(np.zeros(30), covariance, size=200)
+        found = fit_kernel([(x, rows)])
+        assert found.length_scales[1] > 5 * found.length_scales[0]
+        assert found.variance == pytest.approx(np.mean(rows**2))
+        error = np.abs(found(x, x) - covariance).max()
+        assert error < 0.3 * covariance.max()
 
     def test_encoding(self):
         configs = [{"C": 0.01, "kernel": "rbf", "gamma": 1.0}, {"C": 1.0, "kernel": "linear"}]

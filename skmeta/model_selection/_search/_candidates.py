@@ -14,6 +14,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from skmeta.model_selection._search._encoding import conditional_names
+
 Number = FloatDistribution | IntDistribution
 Distribution = Number | CategoricalDistribution
 Space = Mapping[str, Distribution]
@@ -35,7 +37,9 @@ class Candidates:
 
     Random ones and neighbours are copies of a known configuration with other values. So a
     conditional hyperparameter is present only where it belongs, although the conditions are unknown
-    to the sampler: in a conditional space the choices of a copy stay as they are.
+    to the sampler: in a conditional space the choices of a copy stay as they are. A choice that no
+    past configuration has is tried with the hyperparameters alone that are always present. A
+    hyperparameter that is in the space but in no past study is drawn at random.
 
     Parameters
     ----------
@@ -49,8 +53,16 @@ class Candidates:
     def __init__(
         self, space: Space, configs: Sequence[Sequence[dict]], scores: Sequence[np.ndarray]
     ):
-        self._is_conditional = any(set(config) != set(space) for part in configs for config in part)
-        self._past = _best_of_each(configs, scores, _N_PAST)
+        known = {name for part in configs for config in part for name in config}
+        self._conditional = conditional_names(configs)
+        self._past = best_of_each(configs, scores, _N_PAST)
+        self._new_choices = [
+            (name, choice)
+            for name, distribution in space.items()
+            if isinstance(distribution, CategoricalDistribution) and name in known
+            for choice in distribution.choices
+            if not any(_is_same(config.get(name), choice) for part in configs for config in part)
+        ]
 
     def draw(self, best_first: Sequence[dict], space: Space, rng: np.random.Generator) -> list:
         """Candidates without repetition.
@@ -67,10 +79,10 @@ class Candidates:
         -------
         candidates : list of dict
         """
-        listed = None if self._is_conditional else list_space(space)
+        listed = None if self._conditional else list_space(space)
         if listed is not None:
             return listed
-        past = [config for config in self._past if _fits(config, space)]
+        past = [self._extend(c, space, rng) for c in self._past if _fits(c, space)]
         known = [*past, *best_first] or [{name: _any_value(d, rng) for name, d in space.items()}]
         centres = list(best_first[:3]) or known
         found = [*past]
@@ -79,15 +91,51 @@ class Candidates:
         for i in range(_N_LOCAL):
             centre = centres[rng.integers(len(centres))]
             found.append(self._vary(centre, space, rng, _STEPS[i % len(_STEPS)]))
+        found += [self._with_choice(known[0], *new) for new in self._new_choices]
         return list({configuration_key(config): config for config in found}.values())
+
+    def with_new_choices(self, fresh: Sequence[dict], tried: Sequence[dict]) -> list[dict]:
+        """Those of the fresh candidates that have a choice which nobody has tried yet.
+
+        Parameters
+        ----------
+        fresh : list of dict
+        tried : list of dict
+            Configurations tried or under way on the target.
+
+        Returns
+        -------
+        candidates : list of dict
+        """
+        untried = [
+            (name, choice)
+            for name, choice in self._new_choices
+            if not any(_is_same(config.get(name), choice) for config in tried)
+        ]
+        return [
+            config
+            for config in fresh
+            if any(_is_same(config.get(name), choice) for name, choice in untried)
+        ]
+
+    def _extend(self, config: dict, space: Space, rng: np.random.Generator) -> dict:
+        """Any value for a hyperparameter that the study of a configuration did not know."""
+        missing = [name for name in space if name not in config and name not in self._conditional]
+        values = {name: _any_value(space[name], rng) for name in missing}
+        return {name: (config | values)[name] for name in sorted({*config, *values})}
+
+    def _with_choice(self, config: dict, name: str, choice: Any) -> dict:
+        """Another choice; what may hang on the old one is left to be drawn at random."""
+        kept = {k: v for k, v in config.items() if k not in self._conditional}
+        return kept | {name: choice}
 
     def _vary(self, config: dict, space: Space, rng: np.random.Generator, step: float) -> dict:
         """Other numbers, and other choices where no condition can hang on them."""
         varied = {}
-        for name in config.keys() & space.keys():
+        for name in sorted(config.keys() & space.keys()):
             distribution = space[name]
             if isinstance(distribution, CategoricalDistribution):
-                stays = self._is_conditional or rng.random() < np.exp(-step)
+                stays = bool(self._conditional) or rng.random() < np.exp(-step)
                 varied[name] = config[name] if stays else _any_value(distribution, rng)
             elif not np.isfinite(step):
                 varied[name] = _any_value(distribution, rng)
@@ -121,10 +169,24 @@ def _choices(distribution: Distribution) -> list | None:
     return [_clip(low + i * step, distribution) for i in range(count)]
 
 
-def _best_of_each(
+def best_of_each(
     configs: Sequence[Sequence[dict]], scores: Sequence[np.ndarray], size: int
 ) -> list[dict]:
-    """The best of every study, then the second best of every study, until there are enough."""
+    """The best of every study, then the second best of every study, until there are enough.
+
+    Parameters
+    ----------
+    configs : list of list of dict
+        Configurations of each study.
+    scores : list of ndarray
+        Their scores; higher is better.
+    size : int
+
+    Returns
+    -------
+    best : list of dict
+        Without repetition.
+    """
     orders = [np.argsort(-part, kind="stable") for part in scores]
     found: dict[Hashable, dict] = {}
     for rank in range(max(len(order) for order in orders)):
@@ -133,6 +195,10 @@ def _best_of_each(
                 config = part[order[rank]]
                 found.setdefault(configuration_key(config), config)
     return list(found.values())
+
+
+def _is_same(value: Any, choice: Any) -> bool:
+    return type(value) is type(choice) and value == choice
 
 
 def _fits(config: dict, space: Space) -> bool:
@@ -147,9 +213,22 @@ def _allows(distribution: Distribution, value: Any) -> bool:
 
 
 def _any_value(distribution: Distribution, rng: np.random.Generator) -> Any:
+    return value_at(rng.random(), distribution)
+
+
+def value_at(position: float, distribution: Distribution) -> Any:
+    """The value at a position between 0 and 1.
+
+    Parameters
+    ----------
+    position : float
+        0 is the lowest number or the first choice, 1 the highest or the last.
+    distribution : BaseDistribution
+    """
     if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[rng.integers(len(distribution.choices))]
-    return _at(rng.random(), distribution)
+        n_choices = len(distribution.choices)
+        return distribution.choices[min(int(position * n_choices), n_choices - 1)]
+    return _at(position, distribution)
 
 
 def _neighbour(value: float, distribution: Number, step: float, rng: np.random.Generator) -> Any:

@@ -18,8 +18,10 @@ class ConfigurationEncoder:
 
     A number becomes its position between the lowest and the highest value, on a log scale where
     the values span orders of magnitude; a category becomes one column for each choice. A
-    hyperparameter that not every configuration has (a conditional one) gets one more column that
-    says whether it is present, and stands in the middle of its range where it is not.
+    conditional hyperparameter, which some configurations of a study have and others have not, gets
+    one more column that says whether it is present. Where a hyperparameter is absent, it stands in
+    the middle of its range, and no choice is set: a study that did not know it yet is taken for one
+    with a mean value.
 
     Parameters
     ----------
@@ -27,6 +29,10 @@ class ConfigurationEncoder:
         Configurations that show the names, ranges and choices.
     ranges : dict of str to (low, high, is_log), default=None
         Known ranges of numbers, which are otherwise read off the configurations.
+    choices : dict of str to sequence, default=None
+        Known choices of categories, beside those of the configurations.
+    studies : list of list of dict, default=None
+        The configurations by study, which tell a conditional hyperparameter from one that is new.
 
     Attributes
     ----------
@@ -38,20 +44,31 @@ class ConfigurationEncoder:
         self,
         configs: Sequence[Mapping[str, Any]],
         ranges: Mapping[str, tuple[float, float, bool]] | None = None,
+        choices: Mapping[str, Sequence[Any]] | None = None,
+        studies: Sequence[Sequence[Mapping[str, Any]]] | None = None,
     ):
-        self.names = sorted({name for config in configs for name in config})
+        known = {**(ranges or {}), **(choices or {})}
+        self.names = sorted({name for config in configs for name in config} | set(known))
         self._ranges = dict(ranges or {})
+        choices = choices or {}
+        conditional = conditional_names([configs] if studies is None else studies)
         self._choices: dict[str, list[str]] = {}
         self._is_conditional: dict[str, bool] = {}
         for name in self.names:
             values = [config[name] for config in configs if name in config]
-            self._is_conditional[name] = len(values) < len(configs)
+            self._is_conditional[name] = name in conditional
             if name in self._ranges:
                 continue
-            if all(_is_number(value) for value in values):
-                self._ranges[name] = _range_of(values)
+            if name not in choices and all(is_number(value) for value in values):
+                self._ranges[name] = range_of(values)
             else:
-                self._choices[name] = sorted({repr(value) for value in values})
+                every = [*values, *choices.get(name, ())]
+                self._choices[name] = sorted({repr(value) for value in every})
+
+    @property
+    def n_columns(self) -> int:
+        """Length of a vector."""
+        return self.encode([{}]).shape[1]
 
     def encode(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Encode configurations.
@@ -82,7 +99,7 @@ class ConfigurationEncoder:
 
     def _position(self, name: str, config: Mapping[str, Any]) -> float:
         value = config.get(name)
-        if not _is_number(value):
+        if not is_number(value):
             return 0.5
         low, high, is_log = self._ranges[name]
         if is_log:
@@ -90,10 +107,22 @@ class ConfigurationEncoder:
         return float(np.clip((value - low) / max(high - low, 1e-12), 0.0, 1.0))
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
+def conditional_names(studies: Sequence[Sequence[Mapping[str, Any]]]) -> set[str]:
+    """Hyperparameters that some configurations of a study have and others of it have not."""
+    found: set[str] = set()
+    for configs in studies:
+        if configs:
+            names: list[set[str]] = [set(config) for config in configs]
+            found |= names[0].union(*names) - names[0].intersection(*names)
+    return found
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value has a place on a line: a finite number that is not a truth value."""
     return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
 
 
-def _range_of(values: Sequence[float]) -> tuple[float, float, bool]:
+def range_of(values: Sequence[float]) -> tuple[float, float, bool]:
+    """Lowest and highest value, and whether values span orders of magnitude."""
     low, high = float(min(values)), float(max(values))
     return low, high, low > 0 and high / low > _LOG_RATIO

@@ -27,6 +27,8 @@ class Ensemble:
     sharpness : float
         Power of the likelihood in a row's weight: the inverse squared bandwidth of a kernel density
         over past datasets.
+    prior_weights : ndarray of shape (n_rows,), default=None
+        Weights of the rows before any evidence; by default all are equal.
 
     References
     ----------
@@ -38,6 +40,7 @@ class Ensemble:
     covariance: np.ndarray
     noise: float
     sharpness: float
+    prior_weights: np.ndarray | None = None
 
     def update(self, tried: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows given the scores of the tried configurations, and their weights.
@@ -53,14 +56,17 @@ class Ensemble:
         weights : ndarray of shape (n_rows,)
             They sum to one.
         """
+        weights = self.prior_weights
+        if weights is None:
+            weights = np.full(len(self.rows), 1.0 / len(self.rows))
         if not len(tried):
-            return self.rows, np.full(len(self.rows), 1.0 / len(self.rows))
+            return self.rows, weights
         cross = self.covariance[tried]
         factor = cho_factor(cross[:, tried] + self.noise * np.eye(len(tried)))
         surprise = scores - self.rows[:, tried]
         moved = cho_solve(factor, surprise.T).T
         log_weights = -0.5 * self.sharpness * (surprise * moved).sum(axis=1)
-        weights = np.exp(log_weights - log_weights.max())
+        weights = weights * np.exp(log_weights - log_weights.max())
         rows = self.rows + moved @ cross
         rows[:, tried] = scores
         return rows, weights / weights.sum()

@@ -7,21 +7,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
-from optuna.distributions import (
-    BaseDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from skmeta.model_selection._search._candidates import Candidates, Space, configuration_key
-from skmeta.model_selection._search._encoding import ConfigurationEncoder
-from skmeta.model_selection._search._ensemble import expected_regret_reduction
-from skmeta.model_selection._search._past import PastSearches
+from skmeta.model_selection._search._kernel import ConfigurationKernel
+from skmeta.model_selection._search._past import PastSearches, make_encoder
+from skmeta.model_selection._search._pool import CandidatePool
+from skmeta.model_selection._search._prior import HyperparameterPrior
+from skmeta.model_selection._search._studies import PastStudy, read_studies, scored
 
 _PROPOSAL = "skmeta:proposal"
+# After so many trials each choice that the past does not know is tried once: nothing speaks for it,
+# so that it would hardly be tried otherwise.
+_N_BEFORE_NEW = 3
 # Threads of one process propose in turn, so that each sees the proposals before its own. It is not
 # an attribute, because a lock cannot be pickled and a sampler should.
 _IN_TURN = threading.Lock()
@@ -32,24 +33,30 @@ class TransferSampler(BaseSampler):
 
     The first trials are a portfolio of what was good in the past; with each result the sampler
     relies more on what past studies like this one say, and on the trials themselves. No
-    configuration of a finite space is repeated before all were tried. Trials that other workers
+    configuration of a finite space is repeated before all were tried. A choice that came since the
+    past studies is tried once after three trials. Trials that other workers
     are running count as if they scored as badly as the worst so far ("constant liar"), so that
     workers spread.
 
     Parameters
     ----------
-    studies : list of optuna.Study
-        Past studies with one objective, each in its own direction. Scores of different studies are
-        compared, so that they need a common meaning (accuracy, AUC, R²).
+    studies : list or dict (by name) of optuna.Study or (configs, scores), or HyperparameterPrior
+        Past studies with one objective, each in its own direction; or what was learned from them.
+        Scores of different studies may have different locations and scales.
     space : dict of str to BaseDistribution, default=None
         The current space. By default that of the past studies; say it where a hyperparameter has
-        changed its range or its choices since.
+        changed its range or its choices since, or is new. Old studies are used all the same.
     seed : int, default=None
+    meta_features : array-like of shape (n_studies, n_meta_features), default=None
+        Those of the past datasets, in the order of `studies`.
+    target_meta_features : array-like of shape (n_meta_features,), default=None
+        Those of the new dataset, for which past ones like it then weigh more.
 
     Raises
     ------
     ValueError
-        If a study has several objectives, or no study has two completed trials.
+        If a study has several objectives, no study has two completed trials, or the space is not
+        known.
 
     References
     ----------
@@ -76,29 +83,82 @@ class TransferSampler(BaseSampler):
 
     def __init__(
         self,
-        studies: Sequence[Study],
+        studies: Any,
         space: Mapping[str, BaseDistribution] | None = None,
         seed: int | None = None,
+        *,
+        meta_features: Any = None,
+        target_meta_features: Any = None,
     ):
         self._rng = np.random.default_rng(seed)
         self._independent = RandomSampler(seed)
-        usable = [trials for trials in map(_completed, studies) if len(trials) > 1]
-        if not usable:
-            raise ValueError("TransferSampler needs a past study with at least two trials.")
-        distributions = {
-            name: distribution
-            for trials in usable
-            for trial, _ in trials
-            for name, distribution in trial.distributions.items()
-        }
-        self._space = distributions | dict(space or {})
-        configs = [[trial.params for trial, _ in trials] for trials in usable]
-        scores = [np.array([score for _, score in trials]) for trials in usable]
-        encoder = ConfigurationEncoder(
-            [config for part in configs for config in part], _ranges(self._space)
+        if isinstance(studies, HyperparameterPrior):
+            past = studies.past_searches()
+            read, known, kernel = past.studies, studies.space_, past.kernel
+        else:
+            (read, known), kernel = read_studies(studies, meta_features), None
+        self._space = known | dict(space or {})
+        if not self._space:
+            raise ValueError("The past does not tell the space: give it by `space`.")
+        self._learn(read, kernel)
+        if target_meta_features is not None and self._past.weights(target_meta_features) is None:
+            raise ValueError("target_meta_features needs meta_features of all past studies.")
+        self._target_meta_features = target_meta_features
+
+    def _learn(self, studies: Sequence[PastStudy], kernel: ConfigurationKernel | None) -> None:
+        encoder = make_encoder(studies, self._space)
+        self._past = PastSearches(studies, encoder, kernel)
+        self._candidates = Candidates(
+            cast(Space, self._space), [s.configs for s in studies], [s.scores for s in studies]
         )
-        self._past = PastSearches(list(zip(configs, scores, strict=True)), encoder)
-        self._candidates = Candidates(cast(Space, self._space), configs, scores)
+
+    def add(self, study: Any, *, name: Any = None, meta_features: Any = None) -> None:
+        """Add a past study, without learning anew how configurations are alike.
+
+        Parameters
+        ----------
+        study : optuna.Study or (configs, scores)
+        name : hashable, default=None
+            By default the name of the study.
+        meta_features : array-like of shape (n_meta_features,), default=None
+
+        Raises
+        ------
+        ValueError
+            If there is a study of this name, it has fewer than two trials, or it needs a name.
+        """
+        if name is None:
+            if not isinstance(study, Study):
+                raise ValueError("A pair of configurations and scores needs a name.")
+            name = study.study_name
+        if name in [past.name for past in self._past.studies]:
+            raise ValueError(f"There is a study called {name!r} already.")
+        read, known = read_studies(
+            {name: study}, None if meta_features is None else [meta_features]
+        )
+        self._space = known | self._space
+        self._learn([*self._past.studies, *read], self._past.kernel)
+
+    def remove(self, name: Any) -> None:
+        """Remove a past study.
+
+        Parameters
+        ----------
+        name : hashable
+
+        Raises
+        ------
+        KeyError
+            If there is no study of this name.
+        ValueError
+            If it is the last one.
+        """
+        rest = [past for past in self._past.studies if past.name != name]
+        if len(rest) == len(self._past.studies):
+            raise KeyError(f"No study is called {name!r}.")
+        if not rest:
+            raise ValueError(f"{name!r} is the only study: a prior needs at least one.")
+        self._learn(rest, self._past.kernel)
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -131,7 +191,8 @@ class TransferSampler(BaseSampler):
         space: Mapping[str, BaseDistribution],
     ) -> dict[str, Any]:
         """The next configuration, given all other trials; empty if there is no new one."""
-        done, scores = _evidence(others, direction)
+        trials, scores = scored(others, direction)
+        done = [trial.params for trial in trials]
         pending = [_params(t) for t in others if not t.state.is_finished() and _params(t)]
         best_first = [done[i] for i in np.argsort(-scores, kind="stable")]
         # A failed trial has no score, but its configuration is not worth another try.
@@ -140,18 +201,13 @@ class TransferSampler(BaseSampler):
         fresh = [config for config in drawn if configuration_key(config) not in keys]
         if not fresh:
             return {}
-        lies = np.full(len(pending), scores.min(initial=np.inf))
-        return fresh[self._choose(done + pending, np.concatenate([scores, lies]), fresh)]
-
-    def _choose(self, tried: list[dict], scores: np.ndarray, fresh: list[dict]) -> int:
-        """Index of the fresh configuration that should lower the regret most."""
-        ensemble = self._past.ensemble(tried + fresh)
-        is_lie = ~np.isfinite(scores)  # nothing has a score yet: what past studies expect
-        scores = np.where(is_lie, ensemble.rows.mean(axis=0)[: len(tried)], scores)
-        rows, weights = ensemble.update(np.arange(len(tried)), scores)
-        best = scores.max(initial=-np.inf)
-        reduction = expected_regret_reduction(rows, weights, best) + 1e-9 * (weights @ rows)
-        return int(reduction[len(tried) :].argmax())
+        if len(done) + len(pending) >= _N_BEFORE_NEW:
+            fresh = self._candidates.with_new_choices(fresh, done + pending) or fresh
+        # Tried, pending and fresh configurations, in this order.
+        pool = CandidatePool(self._past, done + pending + fresh, self._target_meta_features)
+        n_done, n_seen = len(done), len(done) + len(pending)
+        chosen = pool.propose(np.arange(n_done), scores, np.arange(n_done, n_seen))
+        return fresh[chosen - n_seen]
 
     def sample_independent(
         self,
@@ -169,31 +225,6 @@ class TransferSampler(BaseSampler):
         self._independent.reseed_rng()
 
 
-def _completed(study: Study) -> list[tuple[FrozenTrial, float]]:
-    """Trials with a finite value and hyperparameters, with their scores (higher is better)."""
-    if len(study.directions) > 1:
-        raise ValueError(f"Study {study.study_name!r} has several objectives; one is needed.")
-    sign = _sign(study.direction)
-    return [
-        (trial, sign * trial.value)
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if trial.params and trial.value is not None and np.isfinite(trial.value)
-    ]
-
-
-def _evidence(
-    trials: Sequence[FrozenTrial], direction: StudyDirection
-) -> tuple[list[dict[str, Any]], np.ndarray]:
-    scored = [
-        (trial.params, _sign(direction) * trial.value)
-        for trial in trials
-        if trial.state == TrialState.COMPLETE
-        and trial.value is not None
-        and np.isfinite(trial.value)
-    ]
-    return [params for params, _ in scored], np.array([score for _, score in scored], dtype=float)
-
-
 def _params(trial: FrozenTrial) -> dict[str, Any]:
     """Values of a trial, those proposed but not yet asked for included."""
     return trial.system_attrs.get(_PROPOSAL, {}) | trial.params
@@ -201,15 +232,3 @@ def _params(trial: FrozenTrial) -> dict[str, Any]:
 
 def _within(params: Mapping[str, Any], space: Mapping[str, BaseDistribution]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name in space}
-
-
-def _sign(direction: StudyDirection) -> float:
-    return 1.0 if direction == StudyDirection.MAXIMIZE else -1.0
-
-
-def _ranges(space: Mapping[str, BaseDistribution]) -> dict[str, tuple[float, float, bool]]:
-    return {
-        name: (float(d.low), float(d.high), d.log)
-        for name, d in space.items()
-        if isinstance(d, FloatDistribution | IntDistribution)
-    }

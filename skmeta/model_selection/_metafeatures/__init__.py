@@ -1,0 +1,1 @@
+"""Meta-features: what a dataset looks like, as a short vector."""
