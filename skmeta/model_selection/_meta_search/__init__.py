@@ -1,0 +1,1 @@
+"""A scikit-learn search whose trials are proposed by an Optuna study."""
