@@ -13,6 +13,14 @@ from .closed_form import BayesianLinearRegressor as BayesianLinearRegressor
 from .closed_form import DeepKernelRegressor as DeepKernelRegressor
 from .closed_form import RidgeHeadClassifier as RidgeHeadClassifier
 from .closed_form import RidgeHeadRegressor as RidgeHeadRegressor
+from .ensemble import AutoMetaClassifier as AutoMetaClassifier
+from .ensemble import AutoMetaRegressor as AutoMetaRegressor
+from .ensemble import MetaBoostingClassifier as MetaBoostingClassifier
+from .ensemble import MetaBoostingRegressor as MetaBoostingRegressor
+from .ensemble import MetaStackingClassifier as MetaStackingClassifier
+from .ensemble import MetaStackingRegressor as MetaStackingRegressor
+from .ensemble import PooledClassifier as PooledClassifier
+from .ensemble import PooledRegressor as PooledRegressor
 from .gradient_based import MAMLClassifier as MAMLClassifier
 from .gradient_based import MAMLRegressor as MAMLRegressor
 from .linear_model import MetaLogisticRegression as MetaLogisticRegression

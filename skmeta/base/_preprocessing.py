@@ -61,20 +61,25 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         X = self._validate(X, reset=True)
         self.is_categorical_ = np.array([_is_categorical(c) for c in _typed_columns(X)], dtype=bool)
         numbers, categories = self._split(X)
-        self.numeric_ = make_pipeline(
-            SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
-            StandardScaler(),
-        )
-        self.categorical_ = OneHotEncoder(
-            handle_unknown="infrequent_if_exist",
-            max_categories=self.max_categories,
-            sparse_output=False,
-        )
+        self.numeric_, self.categorical_ = self._make_transformers()
         if numbers.shape[1]:
             self.numeric_.fit(numbers)
         if categories.shape[1]:
             self.categorical_.fit(categories)
         return self
+
+    def _make_transformers(self) -> tuple[Any, Any]:
+        """Transformers of the numbers and of the categories; a subclass may have others."""
+        numeric = make_pipeline(
+            SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+            StandardScaler(),
+        )
+        categorical = OneHotEncoder(
+            handle_unknown="infrequent_if_exist",
+            max_categories=self.max_categories,
+            sparse_output=False,
+        )
+        return numeric, categorical
 
     def transform(self, X: Any) -> np.ndarray:
         """Turn a table into numbers.

@@ -13,8 +13,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmeta.base import BaseMetaLearner, MetaRegressorMixin
 from skmeta.linear_model._learn_prior import learn_prior
 from skmeta.linear_model._statistics import LinearStatistics
-from skmeta.linear_model._weight_prior import WeightPrior
+from skmeta.linear_model._weight_prior import WeightPrior, log_evidence
 from skmeta.tasks import TaskCollection
+
+_STRUCTURES: tuple[Literal["full", "diagonal"], ...] = ("full", "diagonal")
 
 
 class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
@@ -28,8 +30,9 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
 
     Parameters
     ----------
-    covariance : {"full", "diagonal"}, default="full"
-        Whether weights may be correlated over tasks.
+    covariance : {"auto", "full", "diagonal"}, default="full"
+        Whether weights may be correlated over tasks. "auto" learns both and takes the one of
+        larger evidence, less half the logarithm of the number of tasks for each parameter [2]_.
     fit_intercept : bool, default=True
         Whether tasks have an intercept, which has a prior like the other weights.
     max_iter : int, default=300
@@ -48,6 +51,8 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
         Mean of the intercept over tasks.
     prior_covariance_ : ndarray of shape (n_columns + fit_intercept,) * 2
         Covariance of the weights over tasks; with `fit_intercept` the intercept comes first.
+    covariance_ : {"full", "diagonal"}
+        The structure in use.
     noise_variance_ : float
         Variance of the target around a task's line.
     coef_ : ndarray of shape (n_columns,)
@@ -77,6 +82,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
     ----------
     .. [1] Laird & Ware (1982). Random-effects models for longitudinal data. Biometrics 38,
        963-974.
+    .. [2] Schwarz (1978). Estimating the dimension of a model. Ann. Stat. 6, 461-464.
 
     Examples
     --------
@@ -93,7 +99,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseMetaLearner._parameter_constraints,
-        "covariance": [StrOptions({"full", "diagonal"})],
+        "covariance": [StrOptions({"auto", "full", "diagonal"})],
         "fit_intercept": ["boolean"],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -102,7 +108,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
     def __init__(
         self,
         *,
-        covariance: Literal["full", "diagonal"] = "full",
+        covariance: Literal["auto", "full", "diagonal"] = "full",
         fit_intercept: bool = True,
         max_iter: int = 300,
         tol: float = 1e-6,
@@ -132,9 +138,15 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
         self._learn(self._statistics, init=self._prior)
 
     def _learn(self, statistics: LinearStatistics, init: WeightPrior | None) -> None:
-        learned = learn_prior(
-            statistics, self.covariance, max_iter=self.max_iter, tol=self.tol, init=init
-        )
+        structures = _STRUCTURES if self.covariance == "auto" else (self.covariance,)
+        found = {
+            structure: learn_prior(
+                statistics, structure, max_iter=self.max_iter, tol=self.tol, init=init
+            )
+            for structure in structures
+        }
+        self.covariance_ = max(found, key=lambda s: _criterion(s, found[s].prior, statistics))
+        learned = found[self.covariance_]
         if not learned.converged:
             warnings.warn(
                 f"EM did not converge in max_iter={self.max_iter} iterations. Increase it, or tol.",
@@ -205,3 +217,11 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
         if not self.fit_intercept:
             return 0.0, weights
         return float(weights[0]) + self._y_offset, weights[1:]
+
+
+def _criterion(structure: str, prior: WeightPrior, statistics: LinearStatistics) -> float:
+    """Schwarz's criterion of a learned prior: larger is better."""
+    d = statistics.n_features
+    n_parameters = d * (d + 1) / 2 if structure == "full" else d
+    evidence = float(log_evidence(prior, statistics).sum())
+    return evidence - 0.5 * n_parameters * np.log(len(statistics))

@@ -139,3 +139,17 @@ def test_torch_is_not_imported():
         "assert not {'torch', 'skorch', 'optuna'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.9])
+def test_structure_by_evidence(correlation):
+    rng = np.random.default_rng(0)
+    spread = np.eye(4) + correlation * (1 - np.eye(4))
+    weights = rng.multivariate_normal(np.zeros(4), spread, size=40)
+    X = rng.normal(size=(40, 15, 4))
+    y = np.einsum("tnd,td->tn", X, weights) + 0.3 * rng.normal(size=(40, 15))
+    tasks = TaskCollection(X.reshape(-1, 4), y.ravel(), np.arange(0, 601, 15))
+    auto = MetaRidgeRegressor(covariance="auto").fit(tasks)
+    assert auto.covariance_ == ("full" if correlation else "diagonal")
+    fixed = MetaRidgeRegressor(covariance=auto.covariance_).fit(tasks)
+    assert_allclose(auto.prior_covariance_, fixed.prior_covariance_)

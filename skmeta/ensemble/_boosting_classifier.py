@@ -1,0 +1,199 @@
+"""Boosting with Gaussian processes of what a task's logits differ by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmeta.base import MetaClassifierMixin
+from skmeta.ensemble._boosting import BaseMetaBoosting
+from skmeta.ensemble._component import Inputs
+from skmeta.ensemble._pooled import Model, PooledModel, Rows
+from skmeta.ensemble._softmax_learning import LogitResiduals, learn_logits
+from skmeta.linear_model._softmax import contrasts
+from skmeta.tasks import TaskCollection
+
+Array = NDArray[np.floating]
+
+# Logits of a task that its evidence is computed from, at most: its cost is their cube.
+_MAX_LATENT = 90
+
+
+class MetaBoostingClassifier(MetaClassifierMixin, BaseMetaBoosting):
+    r"""Boosting on all rows, and processes of what a task's logits differ by.
+
+    The classes of task t follow
+
+    .. math:: P(y \mid x) = \mathrm{softmax}(f(x) + W^\top z + g_t(x)), \qquad g_t \sim GP(0, k),
+
+    with the logits f of a pooled model [2]_, weights W of the columns z (scaled, with f(x) among
+    them), and for each task Gaussian processes g whose kernel holds a random intercept, random
+    slopes (correlated through one factor), and a smooth part with a length scale for each column.
+    With more than two classes each has a variance of its own. All of it is learned over tasks by
+    maximum evidence, in Laplace's approximation [1]_, on logits of an f that has not seen the task.
+    `fit_adapt` gives the posterior of g for a new task; probabilities are averaged over it.
+
+    There are two f, boosted trees and logistic regression, each with its processes. The prediction
+    is a weighted mean of four: both with what is special about the task, and both without, which
+    guards against a process that does harm. The weights are those that predict training tasks best.
+
+    Parameters
+    ----------
+    prior : {"both", "boosting", "linear"}, default="both"
+        Pooled models to begin with.
+    n_support : int, default=10
+        Candidates are weighed on supports of no rows, of half this many, this many and twice as
+        many.
+    support_strategy : {"random", "first"}, default="random"
+        Whether these supports are drawn at random or are the first rows of a task as stored. Take
+        "first" where rows are sorted by time and new tasks will have seen their first rows.
+    max_kernel_rows : int, default=8000
+        Rows that processes are learned from, at most: of as many tasks as possible.
+    preprocessor : "auto", None or transformer, default="auto"
+        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" leaves
+        gaps and categories to the trees, and makes scaled columns for the rest; None takes numbers
+        as they are.
+    random_state : int, RandomState instance or None, default=None
+        Which rows processes are learned from, supports to weigh on, and the trees' own randomness.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Classes of the training tasks.
+    shots_ : ndarray of shape (n_shots,)
+        Numbers of support rows that weights were learned at. Between them weights are interpolated.
+    weights_ : ndarray of shape (n_shots, 2 * n_priors)
+        Weights of the adapted pooled models, boosting first, and of the same without adaptation.
+    n_support_ : int
+        Number of rows that the estimator has adapted to; 0 for the prior.
+    preprocessor_ : transformer or None
+        The fitted preprocessor.
+    shared_target_ : bool
+        Whether the target means the same in all tasks, which it must.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`, if all were strings.
+
+    See Also
+    --------
+    MetaBoostingRegressor : The same for a numeric target.
+    MetaLogisticRegression : Linear, with a full covariance of the weights.
+
+    Notes
+    -----
+    Adapting costs the cube of a task's rows times one less than the classes. More than 40 columns,
+    categories counted by their indicators, are projected for the processes, not for the trees.
+
+    References
+    ----------
+    .. [1] Rasmussen & Williams (2006). Gaussian processes for machine learning. Chapters 3 and 5.
+    .. [2] Ke et al. (2017). LightGBM: a highly efficient gradient boosting decision tree. NeurIPS.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmeta import MetaBoostingClassifier
+    >>> from skmeta.datasets import make_linear_tasks
+    >>> tasks = make_linear_tasks(n_tasks=40, n_rows=20, random_state=0)
+    >>> tasks = tasks.with_storage(y=np.where(tasks.y > 0, "ill", "well"))
+    >>> meta = MetaBoostingClassifier(random_state=0).fit(tasks[:30])
+    >>> new = tasks[38]
+    >>> model = meta.fit_adapt(new.X[:10], new.y[:10])
+    >>> model.score(new.X[10:], new.y[10:]) > meta.score(new.X[10:], new.y[10:])
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        prior: Literal["both", "boosting", "linear"] = "both",
+        n_support: int = 10,
+        support_strategy: Literal["random", "first"] = "random",
+        max_kernel_rows: int = 8000,
+        preprocessor: Any = "auto",
+        random_state: Any = None,
+    ):
+        self.prior = prior
+        self.n_support = n_support
+        self.support_strategy = support_strategy
+        self.max_kernel_rows = max_kernel_rows
+        self.preprocessor = preprocessor
+        self.random_state = random_state
+
+    def _fit_tasks(self, tasks: TaskCollection) -> None:
+        if not self.shared_target_:
+            raise ValueError(
+                "MetaBoostingClassifier learns a pooled model, so classes must mean the same in "
+                "all tasks; got tasks with classes of their own (shared_target=False)."
+            )
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "Training tasks must have at least two classes, got only one class: "
+                f"{self.classes_.item()!r}."
+            )
+        super()._fit_tasks(tasks)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_query, n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_query, n_classes)
+            Averaged over the posterior of the task's logits, so that few rows do not make them
+            certain.
+        """
+        said, weights = self._predict_candidates(X)
+        return np.einsum("c,cnk->nk", weights, np.stack(said))
+
+    # ------------------------------------------------------------------ processes
+
+    @property
+    def _rows_of_part(self) -> int:  # type: ignore[override]
+        return min(40, max(_MAX_LATENT // (len(self.classes_) - 1), 2))
+
+    def _n_classes(self) -> int:
+        return len(self.classes_)
+
+    def _to_outputs(self, pooled: PooledModel) -> PooledModel:
+        directions = _free_directions(len(self.classes_))
+        return PooledModel(_Logits(pooled.model, directions), pooled.out_of_task @ directions)
+
+    def _learn_process(
+        self, inputs: Inputs, y: np.ndarray, row_lists: list[NDArray[np.intp]]
+    ) -> LogitResiduals:
+        return learn_logits(inputs, y, row_lists)
+
+    def _loss(self, y: list[np.ndarray], said: list[list[Any]]) -> Callable[[Array], float]:
+        size = np.concatenate([np.full(len(part), 1 / len(part)) for part in y]) / len(y)
+        chosen = np.concatenate(
+            [np.stack(of)[:, np.arange(len(t)), t] for of, t in zip(said, y, strict=True)], axis=1
+        )
+        return lambda weights: float(-size @ np.log(weights @ chosen))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.task_tags.own_classes = False
+        return tags
+
+
+class _Logits(NamedTuple):
+    """A pooled model whose log probabilities are turned into logits along contrasts."""
+
+    log_proba: Model
+    directions: Array
+
+    def __call__(self, rows: Rows) -> Array:
+        return self.log_proba(rows) @ self.directions
+
+
+def _free_directions(n_classes: int) -> Array:
+    """From log probabilities to logits along contrasts."""
+    return np.array([[-1.0], [1.0]]) if n_classes == 2 else contrasts(n_classes)

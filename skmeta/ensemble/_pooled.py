@@ -1,0 +1,176 @@
+"""Pooled models, blind to tasks: what is predicted for a new task before its first row.
+
+Each comes with its predictions for the training rows, made by models that have not seen the row's
+task. Residuals of the model itself would be far smaller than those of a new task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.model_selection import GroupKFold
+
+Array = NDArray[np.floating]
+
+_N_TREES = (25, 50, 100, 200)
+_LEAST_PROBA = 1e-5
+# With more rows than this, fewer folds do.
+_MANY_ROWS = 3000
+
+
+class Rows(NamedTuple):
+    """Rows as trees and as linear models want them."""
+
+    trees: Array
+    dense: Array
+
+    def take(self, rows: Any) -> Rows:
+        """Some of the rows."""
+        return Rows(self.trees[rows], self.dense[rows])
+
+
+class Model(Protocol):
+    """A fitted pooled model: predictions of shape (n_rows, n_outputs)."""
+
+    def __call__(self, rows: Rows) -> Array: ...
+
+
+class PooledModel(NamedTuple):
+    """A model of all training rows, and its predictions for them out of task."""
+
+    model: Model
+    out_of_task: Array  # (n_rows, n_outputs)
+
+
+def folds(row_task: NDArray[np.intp]) -> Iterator[tuple[Any, Any]]:
+    """Training and held-out rows, such that a task's rows are on one side.
+
+    With a single task each row stands for a task; with a single row there are no folds.
+    """
+    groups = row_task if row_task.max(initial=0) > 0 else np.arange(len(row_task))
+    n_folds = min(3 if len(groups) > _MANY_ROWS else 5, int(groups.max(initial=0)) + 1)
+    if n_folds > 1:
+        yield from GroupKFold(n_folds).split(np.zeros(len(groups)), groups=groups)
+
+
+def pool_trees(
+    rows: Rows,
+    y: Array,
+    row_task: NDArray[np.intp],
+    n_categorical: int,
+    n_classes: int | None,
+    seed: int,
+) -> PooledModel:
+    """Boosted trees, as many as predict new tasks best.
+
+    Parameters
+    ----------
+    rows : Rows
+    y : ndarray of shape (n_rows,)
+        Numbers, or class codes.
+    row_task : ndarray of int of shape (n_rows,)
+    n_categorical : int
+        How many of the last columns for trees are codes of categories.
+    n_classes : int or None
+        None for numbers. Predictions are log probabilities otherwise.
+    seed : int
+        Seed of the trees' own randomness.
+
+    Returns
+    -------
+    pooled : PooledModel
+    """
+    n_columns = rows.trees.shape[1]
+    kind = HistGradientBoostingRegressor if n_classes is None else HistGradientBoostingClassifier
+
+    def fit(chosen: Any, n_trees: int, start: _Fitted | None = None) -> _Fitted:
+        X, target = rows.trees[chosen], y[chosen]
+        if n_classes is not None and len(np.unique(target)) < 2:
+            return _Fitted(DummyClassifier().fit(X, target), "trees", n_classes)
+        trees = (
+            start.estimator
+            if start
+            else kind(
+                learning_rate=0.06,
+                max_leaf_nodes=15,
+                l2_regularization=1.0,
+                early_stopping=False,
+                categorical_features=list(range(n_columns - n_categorical, n_columns)) or None,
+                warm_start=True,
+                random_state=seed,
+            )
+        )
+        return _Fitted(trees.set_params(max_iter=n_trees).fit(X, target), "trees", n_classes)
+
+    parts = list(folds(row_task))
+    if not parts:
+        model = fit(slice(None), _N_TREES[0])
+        return PooledModel(model, model(rows))
+    models: list[_Fitted | None] = [None] * len(parts)
+    best, least, out_of_task = 0, np.inf, np.empty((0, 0))
+    for n_trees in _N_TREES:
+        found = np.zeros((len(y), 1 if n_classes is None else n_classes))
+        for i, (train, held) in enumerate(parts):
+            models[i] = fitted = fit(train, n_trees, models[i])
+            found[held] = fitted(rows.take(held))
+        loss = _loss(found, y, n_classes)
+        if loss >= least:  # more trees fit the training tasks, not new ones
+            break
+        best, least, out_of_task = n_trees, loss, found
+    return PooledModel(fit(slice(None), best), out_of_task)
+
+
+def pool_linear(
+    rows: Rows, y: Array, row_task: NDArray[np.intp], n_classes: int | None
+) -> PooledModel:
+    """Ridge or logistic regression on the scaled columns; parameters as in `pool_trees`."""
+
+    def fit(chosen: Any) -> _Fitted:
+        X, target = rows.dense[chosen], y[chosen]
+        linear: Any = RidgeCV(np.logspace(-2, 4, 13))
+        if n_classes is not None:
+            linear = LogisticRegression(C=0.3, solver="newton-cholesky")
+            if len(np.unique(target)) < 2:
+                linear = DummyClassifier()
+        return _Fitted(linear.fit(X, target), "dense", n_classes)
+
+    model = fit(slice(None))
+    out_of_task = model(rows)  # stands where there are no folds
+    for train, held in folds(row_task):
+        out_of_task[held] = fit(train)(rows.take(held))
+    return PooledModel(model, out_of_task)
+
+
+class _Fitted(NamedTuple):
+    """A fitted estimator, and which columns it takes."""
+
+    estimator: Any
+    columns: str
+    n_classes: int | None
+
+    def __call__(self, rows: Rows) -> Array:
+        X = getattr(rows, self.columns)
+        if self.n_classes is None:
+            return self.estimator.predict(X)[:, None]
+        return _log_proba(self.estimator.predict_proba(X), self.estimator, self.n_classes)
+
+
+def _log_proba(proba: Array, model: Any, n_classes: int) -> Array:
+    """Log probabilities of all classes, also those that the model's rows did not have."""
+    full = np.zeros((len(proba), n_classes))
+    full[:, model.classes_.astype(np.intp)] = proba
+    full = np.clip(full, _LEAST_PROBA, None)
+    return np.log(full / full.sum(axis=1, keepdims=True))
+
+
+def _loss(prediction: Array, y: Array, n_classes: int | None) -> float:
+    if n_classes is None:
+        return float(np.mean((prediction[:, 0] - y) ** 2))
+    codes = y.astype(np.intp)[:, None]
+    return float(-np.mean(np.take_along_axis(prediction, codes, axis=1)))

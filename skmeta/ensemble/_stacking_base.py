@@ -1,0 +1,224 @@
+"""Stacking of meta-learners: candidates, weighed by what they say of tasks they have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Integral
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skmeta.base import BaseMetaLearner
+from skmeta.ensemble._pooled_learner import BasePooled
+from skmeta.ensemble._stacking_episodes import Episodes, OutOfTask, side_by_side, usable_shots
+from skmeta.ensemble._stacking_report import StackingReport
+from skmeta.ensemble._weigh import MixtureLoss
+from skmeta.ensemble._weigh_guard import guard, standard_error
+from skmeta.tasks import TaskCollection
+
+Array = NDArray[np.floating]
+Candidates = list[tuple[str, Any]]
+
+
+class BaseStacking(BaseMetaLearner):
+    """Base class of learners that weigh others out of task.
+
+    A subclass says which candidates there are (`_candidates`), and mixes what they predict.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseMetaLearner._parameter_constraints,
+        "shots": ["array-like"],
+        "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "support_strategy": [StrOptions({"random", "first"})],
+        "guard": ["boolean"],
+        "random_state": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    shots: Any
+    n_folds: int
+    support_strategy: Literal["random", "first"]
+    guard: bool
+    random_state: int
+
+    # ------------------------------------------------------------------ what a subclass writes
+
+    def _candidates(self, tasks: TaskCollection) -> Candidates:
+        """Names and unfitted learners."""
+        raise NotImplementedError
+
+    def _n_folds(self, tasks: TaskCollection) -> int:
+        """Folds over tasks."""
+        return self.n_folds
+
+    def _learn_mixture(self, episodes: list[Episodes], tasks: TaskCollection) -> None:
+        """Learn what else the mixture needs, once weights and learners are known."""
+
+    # ------------------------------------------------------------------ learning
+
+    def _fit_tasks(self, tasks: TaskCollection) -> None:
+        if not self.shared_target_:
+            what = "classes" if is_classifier(self) else "target"
+            raise ValueError(
+                f"{type(self).__name__} needs tasks that share their target ({what} must mean the "
+                "same in all of them): these tasks have their own."
+            )
+        shots = usable_shots(tasks.sizes, self._checked_shots())
+        candidates = self._candidates(tasks)
+        episodes: list[Episodes] = []
+        if shots:
+            draws = OutOfTask(
+                tasks,
+                shots,
+                n_folds=self._n_folds(tasks),
+                strategy=self.support_strategy,
+                random_state=self.random_state,
+            )
+            candidates, episodes, skipped = self._try(candidates, draws)
+            self._weigh([name for name, _ in candidates], episodes, _pooled(candidates), skipped)
+        else:
+            self._weigh_blindly([name for name, _ in candidates], _pooled(candidates))
+        self._refit(candidates, tasks)
+        self._learn_mixture(episodes, tasks)
+
+    def _checked_shots(self) -> tuple[int, ...]:
+        shots = np.unique(np.asarray(self.shots))
+        if shots.dtype.kind not in "iu" or not shots.size or shots[0] < 0:
+            raise ValueError(f"shots must hold integers of at least 0, got {self.shots!r}.")
+        return tuple(shots.tolist())
+
+    def _try(
+        self, candidates: Candidates, draws: OutOfTask
+    ) -> tuple[Candidates, list[Episodes], dict[str, str]]:
+        """Let candidates predict tasks that they have not seen.
+
+        Returns the candidates that were tried; what they say, side by side, for each number of
+        shots; and why the others were not tried.
+        """
+        said = [draws.predictions(candidate) for _, candidate in candidates]
+        return candidates, [side_by_side(list(parts)) for parts in zip(*said, strict=True)], {}
+
+    def _weigh(
+        self, names: list[str], episodes: list[Episodes], pooled: list[int], skipped: dict[str, str]
+    ) -> None:
+        """Learn the weights at each number of shots, and report on them."""
+        raw = [MixtureLoss(e, is_classifier(self)) for e in episodes]
+        tables = [
+            np.column_stack([loss.of_tasks(alone) for alone in np.eye(len(names))]) for loss in raw
+        ]
+        totals = np.mean([table.mean(axis=0) for table in tables], axis=0)
+        reference = min(pooled, key=lambda i: totals[i]) if self.guard else None
+        # Squared errors have a unit, which penalties on the weights must not depend on.
+        unit = 1.0 if is_classifier(self) else float(totals.min()) or 1.0
+        found = guard([MixtureLoss(e, is_classifier(self), unit) for e in episodes], reference)
+        self.shots_ = np.array([e.shots for e in episodes])
+        self.weights_ = found.weights
+        self.report_ = StackingReport(
+            metric="log-loss" if is_classifier(self) else "mean squared error",
+            support_strategy=self.support_strategy,
+            names=names,
+            shots=self.shots_,
+            n_tasks=np.array([e.n_tasks for e in episodes]),
+            losses=np.column_stack([table.mean(axis=0) for table in tables]),
+            errors=np.column_stack([standard_error(table) for table in tables]),
+            weights=found.weights.T,
+            stack_losses=found.loss * unit,
+            stack_errors=found.error * unit,
+            trust=found.trust,
+            reference=None if reference is None else names[reference],
+            skipped=skipped,
+        )
+
+    def _weigh_blindly(self, names: list[str], pooled: list[int]) -> None:
+        """Nothing can be validated: trust the pooled model, or everyone alike without a guard."""
+        trusted = pooled[:1] if self.guard else list(range(len(names)))
+        weights = np.zeros((1, len(names)))
+        weights[0, trusted] = 1 / len(trusted)
+        self.shots_, self.weights_ = np.zeros(1, dtype=np.intp), weights
+        unknown = np.full((len(names), 1), np.nan)
+        self.report_ = StackingReport(
+            metric="log-loss" if is_classifier(self) else "mean squared error",
+            support_strategy=self.support_strategy,
+            names=names,
+            shots=self.shots_,
+            n_tasks=np.zeros(1, dtype=np.intp),
+            losses=unknown,
+            errors=unknown,
+            weights=weights.T,
+            stack_losses=unknown[0],
+            stack_errors=unknown[0],
+            trust=np.zeros(1),
+            reference=names[pooled[0]] if self.guard else None,
+        )
+
+    def _refit(self, candidates: Candidates, tasks: TaskCollection) -> None:
+        """Fit the candidates that have a weight on all tasks; None stands for the others."""
+        is_used = np.any(self.weights_ > 0, axis=0).tolist()
+        self.estimators_: list[Any] = [
+            clone(candidate).fit(tasks) if used else None
+            for (_, candidate), used in zip(candidates, is_used, strict=True)
+        ]
+        self.named_estimators_ = Bunch(
+            **{name: e for (name, _), e in zip(candidates, self.estimators_, strict=True)}
+        )
+
+    # ------------------------------------------------------------------ rows
+
+    def _fit_preprocessor(self, X: Any, y: np.ndarray) -> None:
+        if isinstance(self.preprocessor, str):  # candidates have their own
+            self.preprocessor_ = None
+        else:
+            super()._fit_preprocessor(X, y)
+
+    def _transform(self, X: Any) -> Any:
+        is_auto = isinstance(self.preprocessor, str)
+        return X if is_auto else super()._transform(X)
+
+    # ------------------------------------------------------------------ adapting
+
+    def _adapt(self, X: Any, y: np.ndarray) -> None:
+        if not len(y):  # a fitted learner predicts its prior
+            adapted = self.estimators_
+        else:
+            used = self._weights_at(len(y)) > 0
+            adapted = [
+                meta.fit_adapt(X, y) if use else None
+                for meta, use in zip(self.estimators_, used, strict=True)
+            ]
+        self._set_adapted(len(y), adapted)
+
+    def _adapt_many(self, models: list[Self], tasks: TaskCollection) -> None:
+        of_candidates = [
+            [None] * len(tasks) if meta is None else meta.fit_adapt_many(tasks)
+            for meta in self.estimators_
+        ]
+        for model, n_rows, adapted in zip(
+            models, tasks.sizes.tolist(), zip(*of_candidates, strict=True), strict=True
+        ):
+            model._set_adapted(n_rows, adapted)
+
+    def _set_adapted(self, n_rows: int, adapted: Iterable[Any]) -> None:
+        """Keep the adapted candidates that have a weight at this number of rows."""
+        weights = self._weights_at(n_rows)
+        self._models = [model for model, w in zip(adapted, weights, strict=True) if w > 0]
+        self._used = np.flatnonzero(weights > 0)
+        self._weights = weights[self._used]
+
+    def _weights_at(self, n_rows: int) -> Array:
+        """Weights between the numbers of shots that were tried are those in between."""
+        return interpolate(n_rows, self.shots_, self.weights_)
+
+
+def interpolate(n_rows: int, shots: NDArray[np.intp], values: Array) -> Array:
+    """Values at a number of rows, linear in its logarithm between the numbers of `shots`."""
+    at, knots = np.log1p(n_rows), np.log1p(shots)
+    return np.array([np.interp(at, knots, column) for column in values.T])
+
+
+def _pooled(candidates: Candidates) -> list[int]:
+    """Which candidates ignore the support."""
+    return [i for i, (_, c) in enumerate(candidates) if isinstance(c, BasePooled)]
