@@ -39,6 +39,7 @@ LEARNERS = {
     "bayesian_linear": BayesianLinearRegressor(),
     "deep_kernel_rbf": DeepKernelRegressor(kernel="rbf"),
     "deep_kernel_linear": DeepKernelRegressor(kernel="linear"),
+    "deep_kernel_spectral": DeepKernelRegressor(kernel="spectral_mixture"),
 }
 N_TASKS, N_QUERY = 1000, 100
 

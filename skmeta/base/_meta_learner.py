@@ -87,7 +87,7 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
         self : BaseMetaLearner
             Fitted meta-learner. It predicts the prior where tasks share their target.
         """
-        progress = self._init_callback_context(max_subtasks=getattr(self, "max_epochs", 0))
+        progress = self._init_callback_context(max_subtasks=self._max_epochs_in_all)
         progress.call_on_fit_task_begin(estimator=self)
         self.__dict__.pop("n_support_", None)
         tasks = self._read(X, y, task_id, reset=True)
@@ -218,6 +218,11 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
         """Adapt `models[i]` to task `i`; override it to do so in one pass."""
         for model, task in zip(models, tasks, strict=True):
             model._adapt(task.X, task.y)
+
+    @property
+    def _max_epochs_in_all(self) -> int:
+        """Epochs that `fit` may report to scikit-learn's callbacks."""
+        return getattr(self, "max_epochs", 0)
 
     def _copy(self) -> Self:
         """A shallow copy: shares everything learned, owns its attributes."""

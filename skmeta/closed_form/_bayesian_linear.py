@@ -6,9 +6,9 @@ from numbers import Real
 from typing import ClassVar
 
 from sklearn.utils._param_validation import Interval
+from torch import nn
 
 from skmeta.closed_form._gaussian import _GaussianRegressor
-from skmeta.closed_form._learner import count_features
 from skmeta.episodic import parameters
 from skmeta.nets import BayesianLinear
 
@@ -24,10 +24,7 @@ class BayesianLinearRegressor(_GaussianRegressor):
 
     Parameters
     ----------
-    module : "auto", callable, torch module or None, default="auto"
-        The embedding. "auto" is a multi-layer perceptron with two hidden layers of 64 tanh units
-        and 64 outputs; a callable is called with the numbers of inputs and outputs (64); a module
-        is copied and trained from its weights. None takes rows as they are.
+    {{embedding}}
     noise : float, default=0.1
         Variance of the noise that training starts from, in units of the normalised target. What is
         learned is never below 1e-4, a deviation of 1 %.
@@ -73,7 +70,7 @@ class BayesianLinearRegressor(_GaussianRegressor):
         "noise": [Interval(Real, 0, None, closed="neither")],
     }
 
-    def _make_learner(self, n_inputs: int, n_outputs: int) -> BayesianLinear:
-        embedding = self._make_backbone(n_inputs)
-        n_features = count_features(embedding, n_inputs)
+    def _make_on_embedding(
+        self, embedding: nn.Module, n_features: int, n_outputs: int
+    ) -> BayesianLinear:
         return BayesianLinear(embedding, n_features, n_outputs, self.noise)

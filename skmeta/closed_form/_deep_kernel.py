@@ -6,9 +6,9 @@ from numbers import Real
 from typing import ClassVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
+from torch import nn
 
 from skmeta.closed_form._gaussian import _GaussianRegressor
-from skmeta.closed_form._learner import count_features
 from skmeta.episodic import parameters
 from skmeta.nets import DeepKernel
 
@@ -23,13 +23,10 @@ class DeepKernelRegressor(_GaussianRegressor):
 
     Parameters
     ----------
-    module : "auto", callable, torch module or None, default="auto"
-        The embedding. "auto" is a multi-layer perceptron with two hidden layers of 64 tanh units
-        and 64 outputs; a callable is called with the numbers of inputs and outputs (64); a module
-        is copied and trained from its weights. None takes rows as they are.
-    kernel : {"rbf", "cosine", "linear"}, default="rbf"
+    {{embedding}}
+    kernel : {"rbf", "cosine", "linear", "spectral_mixture"}, default="rbf"
         Kernel of two embeddings divided by their length scales: exp(-|x - y|² / 2), the cosine of
-        their angle, or 1 + x·y.
+        their angle, 1 + x·y, or a learned mixture of four waves (spectral mixture [2]_).
     length_scale : float or None, default=None
         Length scale of each feature of the embedding; where training starts from if `learn_prior`.
         None takes the square root of their number, of which order distances are.
@@ -57,6 +54,8 @@ class DeepKernelRegressor(_GaussianRegressor):
     ----------
     .. [1] Patacchiola, Turner, Crowley, O'Boyle & Storkey (2020). Bayesian meta-learning for the
        few-shot setting via deep kernels. NeurIPS. Equations 4 to 6.
+    .. [2] Wilson & Adams (2013). Gaussian process kernels for pattern discovery and extrapolation.
+       ICML. Equation 12.
 
     Examples
     --------
@@ -76,17 +75,18 @@ class DeepKernelRegressor(_GaussianRegressor):
     learn_prior: bool = True
 
     _parameter_constraints: ClassVar[dict] = {
-        "kernel": [StrOptions({"rbf", "cosine", "linear"})],
+        "kernel": [StrOptions({"rbf", "cosine", "linear", "spectral_mixture"})],
         "length_scale": [Interval(Real, 0, None, closed="neither"), None],
         "noise": [Interval(Real, 0, None, closed="neither")],
         "learn_prior": ["boolean"],
     }
 
-    def _make_learner(self, n_inputs: int, n_outputs: int) -> DeepKernel:
-        embedding = self._make_backbone(n_inputs)
+    def _make_on_embedding(
+        self, embedding: nn.Module, n_features: int, n_outputs: int
+    ) -> DeepKernel:
         return DeepKernel(
             embedding,
-            count_features(embedding, n_inputs),
+            n_features,
             n_outputs,
             kernel=self.kernel,
             length_scale=self.length_scale,

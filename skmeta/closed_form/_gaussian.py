@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-from scipy.stats import norm
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_array
 from torch import nn
 
-from skmeta.closed_form._learner import StreamingLearner
-from skmeta.episodic import NeuralMetaRegressorMixin, parameters
+from skmeta.episodic import (
+    EmbeddingMetaLearner,
+    GaussianRegressorMixin,
+    StreamingMixin,
+    parameters,
+)
 from skmeta.nets import Episode, MarginalEpisode, gaussian_nll, joint_gaussian_nll
 from skmeta.tasks import TaskCollection
 
 
 @parameters
-class _GaussianRegressor(NeuralMetaRegressorMixin, StreamingLearner):
+class _GaussianRegressor(GaussianRegressorMixin, StreamingMixin, EmbeddingMetaLearner):
     """Base class of regressors whose module predicts a mean and a variance."""
 
     objective: str = "marginal"
@@ -37,57 +38,3 @@ class _GaussianRegressor(NeuralMetaRegressorMixin, StreamingLearner):
         """The marginal likelihood is that of all rows of an episode, given none."""
         n_support, n_query = super()._episode_sizes(tasks)
         return (0, n_support + n_query) if self.objective == "marginal" else (n_support, n_query)
-
-    def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Predict the target.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_query, n_features)
-        return_std : bool, default=False
-            Whether to return the standard deviation, too.
-
-        Returns
-        -------
-        y : ndarray of shape (n_query,) or (n_query, n_outputs)
-            Mean of the predictive distribution.
-        y_std : ndarray of shape (n_query,) or (n_query, n_outputs)
-            Its standard deviation: that of a new observation, noise included. Only if
-            `return_std`.
-        """
-        mean, std = self._mean_and_std(X)
-        if self._is_single_output:
-            mean, std = mean[:, 0], std[:, 0]
-        return (mean, std) if return_std else mean
-
-    def predict_quantiles(self, X: Any, quantiles: Any = (0.025, 0.5, 0.975)) -> np.ndarray:
-        """Predict quantiles of the target.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_query, n_features)
-        quantiles : float or array-like of shape (n_quantiles,), default=(0.025, 0.5, 0.975)
-            Probabilities between 0 and 1.
-
-        Returns
-        -------
-        y : ndarray of shape (n_query, n_quantiles) or (n_query, n_outputs, n_quantiles)
-            The values below which a new observation lies with these probabilities.
-
-        Raises
-        ------
-        ValueError
-            If a quantile is not between 0 and 1.
-        """
-        quantiles = check_array(np.atleast_1d(quantiles), ensure_2d=False, input_name="quantiles")
-        if quantiles.ndim != 1 or not ((quantiles > 0) & (quantiles < 1)).all():
-            raise ValueError(f"quantiles must lie between 0 and 1, got {quantiles.tolist()}.")
-        mean, std = self._mean_and_std(X)
-        y = mean[..., None] + std[..., None] * norm.ppf(quantiles)
-        return y[:, 0] if self._is_single_output else y
-
-    def _mean_and_std(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Both of shape (n_query, n_outputs), in the units of the target."""
-        output = self._output(X)
-        mean, variance = output[..., 0], output[..., 1]
-        return mean * self.y_scale_ + self.y_mean_, np.sqrt(variance) * self.y_scale_

@@ -5,18 +5,21 @@ from __future__ import annotations
 from numbers import Real
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.utils._param_validation import Interval
-from torch import Tensor
+from torch import nn
 
-from skmeta.closed_form._learner import StreamingLearner, count_features
-from skmeta.episodic import NeuralMetaClassifierMixin, NeuralMetaRegressorMixin, parameters
+from skmeta.episodic import (
+    EmbeddingMetaLearner,
+    NeuralMetaRegressorMixin,
+    OpenClassesMixin,
+    StreamingMixin,
+    parameters,
+)
 from skmeta.nets import RidgeClassifierHead, RidgeHead
-from skmeta.tasks import TaskCollection
 
 
 @parameters
-class _RidgeHead(StreamingLearner):
+class _RidgeHead(StreamingMixin, EmbeddingMetaLearner):
     alpha: float = 1.0
     learn_prior: bool = True
 
@@ -27,9 +30,9 @@ class _RidgeHead(StreamingLearner):
 
     _head: ClassVar[Any]  # the torch module
 
-    def _make_learner(self, n_inputs: int, n_outputs: int) -> RidgeHead:
-        embedding = self._make_backbone(n_inputs)
-        n_features = count_features(embedding, n_inputs)
+    def _make_on_embedding(
+        self, embedding: nn.Module, n_features: int, n_outputs: int
+    ) -> RidgeHead:
         return self._head(embedding, n_features, n_outputs, self.alpha, self.learn_prior)
 
 
@@ -44,10 +47,7 @@ class RidgeHeadRegressor(NeuralMetaRegressorMixin, _RidgeHead):
 
     Parameters
     ----------
-    module : "auto", callable, torch module or None, default="auto"
-        The embedding. "auto" is a multi-layer perceptron with two hidden layers of 64 tanh units
-        and 64 outputs; a callable is called with the numbers of inputs and outputs (64); a module
-        is copied and trained from its weights. None takes rows as they are.
+    {{embedding}}
     alpha : float, default=1.0
         Penalty on the distance of a task's head to the prior's; where training starts from if
         `learn_prior`.
@@ -90,21 +90,17 @@ class RidgeHeadRegressor(NeuralMetaRegressorMixin, _RidgeHead):
 
 
 @parameters
-class RidgeHeadClassifier(NeuralMetaClassifierMixin, _RidgeHead):
+class RidgeHeadClassifier(OpenClassesMixin, _RidgeHead):
     """Classifier by ridge regression on a learned embedding.
 
     The embedding is trained such that ridge regression of one-hot labels on the embedded support
-    of a task gives, times a learned scale, good logits for its query (R2-D2 [1]_). Where classes
-    are a task's own, a new task may have any number of them, also more than any training task.
-    Where they mean the same in all tasks, heads shrink to a learned one, which is also the
-    prediction before any support.
+    of a task gives, times a learned scale, good logits for its query (R2-D2 [1]_). A new task may
+    have any number of classes, also ones that no training task had. Where classes mean the same in
+    all tasks, heads shrink to a learned one, which is also the prediction before any support.
 
     Parameters
     ----------
-    module : "auto", callable, torch module or None, default="auto"
-        The embedding. "auto" is a multi-layer perceptron with two hidden layers of 64 tanh units
-        and 64 outputs; a callable is called with the numbers of inputs and outputs (64); a module
-        is copied and trained from its weights. None takes rows as they are.
+    {{embedding}}
     alpha : float, default=1.0
         Penalty on the distance of a task's head to the prior's; where training starts from if
         `learn_prior`.
@@ -143,34 +139,3 @@ class RidgeHeadClassifier(NeuralMetaClassifierMixin, _RidgeHead):
     """
 
     _head = RidgeClassifierHead
-
-    def _learn_target(self, tasks: TaskCollection) -> int:
-        n_outputs = super()._learn_target(tasks)
-        self._slots = np.arange(n_outputs)
-        return n_outputs
-
-    def _make_learner(self, n_inputs: int, n_outputs: int) -> RidgeHead:
-        # Which class is which changes from task to task: no class has a head before it has a row.
-        return super()._make_learner(n_inputs, n_outputs if self.shared_target_ else 0)
-
-    def _encode_support(self, y: np.ndarray) -> np.ndarray:
-        codes = super()._encode_support(y)
-        self._slots = np.arange(len(self.classes_))
-        return codes
-
-    def _encode_further(self, y: np.ndarray) -> np.ndarray:
-        """Classes seen before keep their output; new ones get further outputs."""
-        if self.shared_target_:
-            return super()._encode_support(y)
-        new = np.setdiff1d(y, self.classes_)
-        classes = np.concatenate([self.classes_, new])
-        slots = np.concatenate([self._slots, len(self._slots) + np.arange(len(new))])
-        order = np.argsort(classes)
-        self.classes_, self._slots = classes[order], slots[order]
-        return self._slots[np.searchsorted(self.classes_, y)]
-
-    def _class_mask(self) -> Tensor | None:
-        return None  # as many as the support has
-
-    def _logits(self, X: Any) -> np.ndarray:
-        return self._output(X)[:, self._slots]

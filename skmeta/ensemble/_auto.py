@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from sklearn.utils._param_validation import Interval
 
 from skmeta.ensemble._candidates import classifiers, n_folds, regressors
-from skmeta.ensemble._stacking import ClassifierMixture, RegressorMixture
+from skmeta.ensemble._stacking import _ClassifierMixture, _RegressorMixture
 from skmeta.ensemble._stacking_base import BaseStacking, Candidates
 from skmeta.ensemble._stacking_episodes import Episodes, OutOfTask, side_by_side
 from skmeta.tasks import TaskCollection
@@ -64,7 +64,7 @@ class _BaseAuto(BaseStacking):
         return tried, [side_by_side(list(parts)) for parts in zip(*said, strict=True)], skipped
 
 
-class AutoMetaRegressor(RegressorMixture, _BaseAuto):
+class AutoMetaRegressor(_RegressorMixture, _BaseAuto):
     """Finds out which meta-learners suit a problem, and weighs them: regression.
 
     A :class:`MetaStackingRegressor` that brings its candidates along: pooled models that ignore the
@@ -136,7 +136,7 @@ class AutoMetaRegressor(RegressorMixture, _BaseAuto):
         )
 
 
-class AutoMetaClassifier(ClassifierMixture, _BaseAuto):
+class AutoMetaClassifier(_ClassifierMixture, _BaseAuto):
     """Finds out which meta-learners suit a problem, and weighs them: classification.
 
     A :class:`MetaStackingClassifier` that brings its candidates along: pooled models that ignore

@@ -17,7 +17,7 @@ from skmeta.linear_model import MetaLogisticRegression, MetaRidgeRegressor
 from skmeta.tasks import TaskCollection
 
 
-class RegressorMixture(MetaRegressorMixin, BaseStacking):
+class _RegressorMixture(MetaRegressorMixin, BaseStacking):
     """A stack of regressors: a weighted mean, and the deviation of the mixture."""
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
@@ -64,7 +64,7 @@ class RegressorMixture(MetaRegressorMixin, BaseStacking):
         self._spread = Spread(np.array([rmse]), np.ones(1))
 
 
-class ClassifierMixture(MetaClassifierMixin, BaseStacking):
+class _ClassifierMixture(MetaClassifierMixin, BaseStacking):
     """A stack of classifiers: a weighted mean of their probabilities."""
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -168,7 +168,7 @@ class _NamedEstimators(_BaseComposition):
                 raise ValueError(f"Estimator {name!r} must be a {kind}, got {estimator!r}.")
 
 
-class MetaStackingRegressor(_NamedEstimators, RegressorMixture):
+class MetaStackingRegressor(_NamedEstimators, _RegressorMixture):
     r"""Weighted mean of meta-learners, with weights learned on tasks that they have not seen.
 
     The training tasks are divided into folds. Each candidate is fitted on the tasks of the other
@@ -262,7 +262,7 @@ class MetaStackingRegressor(_NamedEstimators, RegressorMixture):
         return MetaRidgeRegressor()
 
 
-class MetaStackingClassifier(_NamedEstimators, ClassifierMixture):
+class MetaStackingClassifier(_NamedEstimators, _ClassifierMixture):
     r"""Weighted mean of meta-learners' probabilities, with weights learned out of task.
 
     The training tasks are divided into folds. Each candidate is fitted on the tasks of the other

@@ -45,7 +45,7 @@ from skmeta.nets import (
 from skmeta.tasks import TaskCollection
 from skmeta.tasks._split import Draw
 
-_TASKS_AT_ONCE = 1024  # in `fit_adapt_many`; bounds memory
+_TASKS_AT_ONCE = 128  # in `fit_adapt_many`: their weights stay in the processor's cache
 
 
 @parameters
@@ -122,6 +122,10 @@ class NeuralMetaLearner(BaseMetaLearner):
         """The learner inside an episode, whose output the row loss compares with the query."""
         return Episode(learner)
 
+    def _make_criterion(self) -> EpisodeLoss:
+        """The loss of training: compares what an episode puts out with the query."""
+        return EpisodeLoss(self._row_loss)
+
     def _make_backbone(self, n_inputs: int, n_outputs: int) -> nn.Module:
         """The user's network, or the default one."""
         if isinstance(self.module, nn.Module):
@@ -143,7 +147,7 @@ class NeuralMetaLearner(BaseMetaLearner):
             torch.manual_seed(self._seed)
             self.net_ = EpisodicNet(
                 self._make_episode(self._make_learner(tasks.n_features, n_outputs)),
-                criterion=EpisodeLoss(self._row_loss),
+                criterion=self._make_criterion(),
                 optimizer=self.optimizer,
                 lr=self.lr,
                 batch_size=self.batch_size,
@@ -248,11 +252,20 @@ class NeuralMetaLearner(BaseMetaLearner):
             (X_batch, mask), (y_batch, _) = gather(X, draw), gather(y, draw)
             class_masks = [models[i]._class_mask() for i in chosen]
             class_mask = None if class_masks[0] is None else torch.cat(class_masks)
-            state = self._adapt_batch(Support(X_batch, y_batch, mask, class_mask))
-            for position, i in enumerate(chosen):
-                models[i].state_ = {
-                    name: tensor[position : position + 1] for name, tensor in state.items()
-                }
+            states = self._adapt_batch(Support(X_batch, y_batch, mask, class_mask))
+            for position, i in enumerate(chosen.tolist()):
+                models[i]._states, models[i]._position = states, position
+
+    @property
+    def state_(self) -> dict[str, Tensor]:
+        """What adaptation to the support gave: a batch of one task."""
+        # Cut out when it is asked for: of many models that are adapted at once, few may be used.
+        here = slice(self._position, self._position + 1)
+        return {name: tensor[here] for name, tensor in self._states.items()}
+
+    @state_.setter
+    def state_(self, state: dict[str, Tensor]) -> None:
+        self._states, self._position = state, 0
 
     def _adapt_batch(self, support: Support) -> dict[str, Tensor]:
         class_weight = self._weights_of_classes()
@@ -285,8 +298,8 @@ class NeuralMetaLearner(BaseMetaLearner):
 
     def __getstate__(self):
         state = super().__getstate__()
-        if "state_" in state:  # a view would take the states of a whole batch along
-            state["state_"] = take_tasks(state["state_"], 0)
+        if "_states" in state:  # a view would take the states of a whole batch along
+            state["_states"], state["_position"] = take_tasks(self._states, self._position), 0
         return state
 
 
@@ -307,8 +320,10 @@ class NeuralMetaClassifierMixin(MetaClassifierMixin):
         self._n_slots: int | None = None
         if self.shared_target_:
             return len(self.classes_)
-        pairs = np.unique(np.stack([tasks.row_task, tasks.storage[1][tasks.row_index()]]), axis=1)
-        self._n_slots = int(np.bincount(pairs[0]).max())
+        codes = tasks.storage[1]
+        n_codes = int(codes.max()) + 1
+        pairs = np.unique(tasks.row_task * n_codes + codes[tasks.row_index()])
+        self._n_slots = int(np.bincount(pairs // n_codes).max())
         return self._n_slots
 
     def _scale_target(self, y: np.ndarray) -> np.ndarray:

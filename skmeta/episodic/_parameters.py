@@ -7,7 +7,7 @@ declare them as dataclass fields, and inherit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from inspect import cleandoc
 from typing import TypeVar, dataclass_transform
 
@@ -25,7 +25,7 @@ _PARAMETERS = {
             query, in an episode of training. By default those of n-way tasks, otherwise 10 and 20.
         optimizer : callable, default=torch.optim.Adam
             Optimiser of the meta-parameters.
-        lr : float, default=0.001
+        lr : float, default={lr}
             Its learning rate.
         max_epochs : int, default=100
             Passes over the training tasks at most.
@@ -60,6 +60,16 @@ _PARAMETERS = {
     "normalize_y": """
         normalize_y : bool, default=True
             Whether to standardise the target by its mean and deviation in the training tasks.""",
+    "own_classes": """
+        Where classes mean the same in all tasks, the network has one output for each; where they
+        are a task's own, it has as many as a task has classes, assigned at random in each
+        episode.""",
+    "classes_": """
+        classes_ : ndarray of shape (n_classes,)
+            Classes that the estimator predicts.""",
+    "y_scale_": """
+        y_mean_, y_scale_ : ndarray of shape (n_outputs,)
+            Mean and standard deviation of the target in the training tasks.""",
     "attributes": """
         net_ : EpisodicNet
             The skorch net that trained the network; `net_.history_` holds the losses of each epoch.
@@ -82,14 +92,20 @@ _PARAMETERS = {
 def parameters(cls: type[T]) -> type[T]:
     """Make a learner's annotated fields its parameters, and fill its docstring.
 
-    Names in double braces in the docstring stand for the descriptions of shared parameters. What
-    is valid for a parameter (`_parameter_constraints`) is inherited from all base classes.
+    Names in double braces in the docstring stand for the descriptions of shared parameters: those
+    above, and those that a base class has in `_parameter_docs`. There, "default={name}" stands for
+    the default that the class has. What is valid for a parameter (`_parameter_constraints`) is
+    inherited from all base classes.
     """
-    doc = cls.__doc__ or ""
-    for name, text in _PARAMETERS.items():
+    doc, texts = cls.__doc__ or "", dict(_PARAMETERS)
+    for base in reversed(cls.__mro__):
+        texts |= vars(base).get("_parameter_docs", {})
+    for name, text in texts.items():
         doc = doc.replace("{{" + name + "}}", cleandoc(text).replace("\n", "\n    "))
     # A dataclass's own equality and repr would replace those of an estimator.
     learner = dataclass(kw_only=True, eq=False, repr=False)(cls)
+    for field in fields(learner):  # type: ignore[arg-type]
+        doc = doc.replace(f"default={{{field.name}}}", f"default={field.default}")
     learner.__doc__ = doc
     constraints: dict = {}
     for base in reversed(learner.__mro__):

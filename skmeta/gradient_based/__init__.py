@@ -1,5 +1,32 @@
 """Meta-learners that adapt by gradient steps."""
 
+from skmeta.gradient_based._anil import ANILClassifier, ANILRegressor
+from skmeta.gradient_based._bias_maml import BiasMAMLClassifier, BiasMAMLRegressor
+from skmeta.gradient_based._cavia import CAVIAClassifier, CAVIARegressor
+from skmeta.gradient_based._imaml import IMAMLClassifier, IMAMLRegressor
 from skmeta.gradient_based._maml import MAMLClassifier, MAMLRegressor
+from skmeta.gradient_based._meta_gradient_descent import (
+    MetaGradientDescentClassifier,
+    MetaGradientDescentRegressor,
+)
+from skmeta.gradient_based._meta_sgd import MetaSGDClassifier, MetaSGDRegressor
+from skmeta.gradient_based._reptile import ReptileClassifier, ReptileRegressor
 
-__all__ = ["MAMLClassifier", "MAMLRegressor"]
+__all__ = [
+    "ANILClassifier",
+    "ANILRegressor",
+    "BiasMAMLClassifier",
+    "BiasMAMLRegressor",
+    "CAVIAClassifier",
+    "CAVIARegressor",
+    "IMAMLClassifier",
+    "IMAMLRegressor",
+    "MAMLClassifier",
+    "MAMLRegressor",
+    "MetaGradientDescentClassifier",
+    "MetaGradientDescentRegressor",
+    "MetaSGDClassifier",
+    "MetaSGDRegressor",
+    "ReptileClassifier",
+    "ReptileRegressor",
+]

@@ -2,82 +2,41 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any, ClassVar
-
-import torch
-from sklearn.utils._param_validation import Interval
-
-from skmeta.episodic import (
-    NeuralMetaClassifierMixin,
-    NeuralMetaLearner,
-    NeuralMetaRegressorMixin,
-    parameters,
-)
-from skmeta.nets import MAML
+from skmeta.episodic import NeuralMetaClassifierMixin, NeuralMetaRegressorMixin, parameters
+from skmeta.gradient_based._learner import InnerSGDLearner
 
 
 @parameters
-class _MAML(NeuralMetaLearner):
-    inner_lr: float = 0.1
-    n_steps: int = 5
-    n_adapt_steps: int | None = None
-    first_order: bool = False
-
-    _parameter_constraints: ClassVar[dict] = {
-        **NeuralMetaLearner._parameter_constraints,
-        "inner_lr": [Interval(Real, 0, None, closed="neither")],
-        "n_steps": [Interval(Integral, 0, None, closed="left")],
-        "n_adapt_steps": [Interval(Integral, 0, None, closed="left"), None],
-        "first_order": ["boolean"],
-    }
-
-    def _make_learner(self, n_inputs: int, n_outputs: int) -> MAML:
-        return MAML(
-            self._make_backbone(n_inputs, n_outputs),
-            self._row_loss,
-            inner_lr=self.inner_lr,
-            n_steps=self.n_steps,
-            first_order=self.first_order,
-        )
-
-    def _adapt_support(self, support: Any) -> dict[str, torch.Tensor]:
-        return self._learner.adapt(support, n_steps=self.n_adapt_steps)
-
-
-@parameters
-class MAMLClassifier(NeuralMetaClassifierMixin, _MAML):
+class MAMLClassifier(NeuralMetaClassifierMixin, InnerSGDLearner):
     """Classifier whose network is a few gradient steps away from any task.
 
     Model-agnostic meta-learning [1]_ learns the initial weights of a network such that `n_steps`
     steps of gradient descent on the support of a task give a network that is good on its query.
-    Where classes mean the same in all tasks, the network has one output for each; where they are a
-    task's own, it has as many as a task has classes, assigned at random in each episode.
+    Step sizes may be learned, and the loss after each step may count, as in MAML++ [2]_.
+    {{own_classes}}
 
     Parameters
     ----------
     {{module}}
     inner_lr : float, default=0.1
-        Learning rate of the inner steps.
-    n_steps : int, default=5
-        Inner steps in training.
-    n_adapt_steps : int or None, default=None
-        Inner steps when adapting to a new task; None takes `n_steps`. It may be changed after
-        `fit`.
-    first_order : bool, default=False
-        Whether to ignore second derivatives: faster, but not the gradient of the loss.
+        Step size of the inner steps.
+    {{inner_steps}}
+    {{inner_sgd}}
+    {{unrolled}}
+    {{class_weight}}
     {{training}}
 
     Attributes
     ----------
+    {{inner_attributes}}
     {{attributes}}
-    classes_ : ndarray of shape (n_classes,)
-        Classes that the estimator predicts.
+    {{classes_}}
 
     References
     ----------
     .. [1] Finn, Abbeel & Levine (2017). Model-agnostic meta-learning for fast adaptation of deep
        networks. ICML. Equation 1 and algorithm 2.
+    .. [2] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR. Section 4.
 
     Examples
     --------
@@ -93,39 +52,39 @@ class MAMLClassifier(NeuralMetaClassifierMixin, _MAML):
     True
     """
 
+    inner_lr: float = 0.1
+
 
 @parameters
-class MAMLRegressor(NeuralMetaRegressorMixin, _MAML):
+class MAMLRegressor(NeuralMetaRegressorMixin, InnerSGDLearner):
     """Regressor whose network is a few gradient steps away from any task.
 
     Model-agnostic meta-learning [1]_ learns the initial weights of a network such that `n_steps`
     steps of gradient descent on the support of a task give a network that is good on its query.
+    Step sizes may be learned, and the loss after each step may count, as in MAML++ [2]_.
 
     Parameters
     ----------
     {{module}}
-    inner_lr : float, default=0.1
-        Learning rate of the inner steps.
-    n_steps : int, default=5
-        Inner steps in training.
-    n_adapt_steps : int or None, default=None
-        Inner steps when adapting to a new task; None takes `n_steps`. It may be changed after
-        `fit`.
-    first_order : bool, default=False
-        Whether to ignore second derivatives: faster, but not the gradient of the loss.
+    inner_lr : float, default=0.01
+        Step size of the inner steps.
+    {{inner_steps}}
+    {{inner_sgd}}
+    {{unrolled}}
     {{normalize_y}}
     {{training}}
 
     Attributes
     ----------
+    {{inner_attributes}}
     {{attributes}}
-    y_mean_, y_scale_ : ndarray of shape (n_outputs,)
-        Mean and standard deviation of the target in the training tasks.
+    {{y_scale_}}
 
     References
     ----------
     .. [1] Finn, Abbeel & Levine (2017). Model-agnostic meta-learning for fast adaptation of deep
        networks. ICML. Equation 1 and algorithm 2.
+    .. [2] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR. Section 4.
 
     Examples
     --------

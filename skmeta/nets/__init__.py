@@ -10,52 +10,110 @@ tensors whose first axis is that of the tasks.
 from skmeta.nets._batch_norm import TaskBatchNorm
 from skmeta.nets._bayesian_linear import BayesianLinear
 from skmeta.nets._cholesky import cholesky
+from skmeta.nets._class_means import ClassMeanLearner
+from skmeta.nets._class_slots import class_members
+from skmeta.nets._conjugate_gradients import conjugate_gradients
+from skmeta.nets._context import ContextNet
 from skmeta.nets._convnet import ConvNet
+from skmeta.nets._crammer_singer import crammer_singer_dual
 from skmeta.nets._deep_kernel import DeepKernel
+from skmeta.nets._dirichlet_kernel import DirichletKernel
+from skmeta.nets._dual_head import DualHead
+from skmeta.nets._embedding import EmbeddingLearner
 from skmeta.nets._episode import Episode, Learner
-from skmeta.nets._functional import forward_shared, forward_tasks, initial_parameters
+from skmeta.nets._functional import (
+    forward_shared,
+    forward_tasks,
+    initial_parameters,
+    parameter_shapes,
+    with_task_statistics,
+)
 from skmeta.nets._gaussian import MarginalEpisode, gaussian_nll, joint_gaussian_nll
+from skmeta.nets._head import bias_names, last_layer_names, split_head
+from skmeta.nets._imaml import IMAML
+from skmeta.nets._inner_sgd import InnerOptimizer, InnerSGD, LearnedRate
+from skmeta.nets._kernels import SpectralMixture
 from skmeta.nets._linear_head import LinearHead
+from skmeta.nets._logistic_head import LogisticHead
 from skmeta.nets._losses import cross_entropy, mask_classes, masked_mean, squared_error
 from skmeta.nets._maml import MAML
+from skmeta.nets._matching import MatchingNet
 from skmeta.nets._mlp import MLP
+from skmeta.nets._multi_step import MultiStepEpisode, step_weights
+from skmeta.nets._offset import Offset
 from skmeta.nets._prototypes import PrototypeNet, squared_distances
+from skmeta.nets._relation import RelationNet
+from skmeta.nets._reptile import ReptileEpisode
 from skmeta.nets._ridge_head import RidgeClassifierHead, RidgeHead
 from skmeta.nets._row_table import compress_rows, row_table
+from skmeta.nets._softmax_dual import softmax_dual
 from skmeta.nets._state import State, take_tasks
 from skmeta.nets._support import Support
+from skmeta.nets._support_batch import support_batch
+from skmeta.nets._svm_head import SVMHead
+from skmeta.nets._task_gradients import task_gradients, task_losses
 from skmeta.nets._weights import ClassWeight, weigh_classes
 
 __all__ = [
+    "IMAML",
     "MAML",
     "MLP",
     "BayesianLinear",
+    "ClassMeanLearner",
     "ClassWeight",
+    "ContextNet",
     "ConvNet",
     "DeepKernel",
+    "DirichletKernel",
+    "DualHead",
+    "EmbeddingLearner",
     "Episode",
+    "InnerOptimizer",
+    "InnerSGD",
+    "LearnedRate",
     "Learner",
     "LinearHead",
+    "LogisticHead",
     "MarginalEpisode",
+    "MatchingNet",
+    "MultiStepEpisode",
+    "Offset",
     "PrototypeNet",
+    "RelationNet",
+    "ReptileEpisode",
     "RidgeClassifierHead",
     "RidgeHead",
+    "SVMHead",
+    "SpectralMixture",
     "State",
     "Support",
     "TaskBatchNorm",
+    "bias_names",
     "cholesky",
+    "class_members",
     "compress_rows",
+    "conjugate_gradients",
+    "crammer_singer_dual",
     "cross_entropy",
     "forward_shared",
     "forward_tasks",
     "gaussian_nll",
     "initial_parameters",
     "joint_gaussian_nll",
+    "last_layer_names",
     "mask_classes",
     "masked_mean",
+    "parameter_shapes",
     "row_table",
+    "softmax_dual",
+    "split_head",
     "squared_distances",
     "squared_error",
+    "step_weights",
+    "support_batch",
     "take_tasks",
+    "task_gradients",
+    "task_losses",
     "weigh_classes",
+    "with_task_statistics",
 ]

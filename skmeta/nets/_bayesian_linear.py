@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from skmeta.nets._cholesky import cholesky
+from skmeta.nets._embedding import all_real
+from skmeta.nets._functional import forward_shared
 from skmeta.nets._linear_head import LinearHead
 from skmeta.nets._state import State
 
@@ -46,7 +48,8 @@ class BayesianLinear(LinearHead):
 
     See Also
     --------
-    LinearHead : The base class, with the methods ``adapt`` and ``update``.
+    LinearHead : The base class, with the methods ``adapt``, ``update`` and ``forward``; what the
+        last returns is mean and variance, of shape (B, Q, O, 2).
 
     Examples
     --------
@@ -84,24 +87,9 @@ class BayesianLinear(LinearHead):
         """Variance of the noise of each output, of shape (O,)."""
         return self.log_noise.exp() + self.min_noise
 
-    def forward(self, state: State, X: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Predictive distribution of the target of query rows, noise included.
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` returned.
-        X : Tensor of shape (B, Q, D)
-            Query rows of each task.
-        mask : bool Tensor of shape (B, Q), optional
-            True for real rows, False for padding; None means that all are real.
-
-        Returns
-        -------
-        Tensor of shape (B, Q, O, 2)
-            Mean and variance.
-        """
-        mean, whitened = self._mean_and_root(state, X, mask)
+    def _predict(self, state: State, embedded: Tensor, mask: Tensor) -> Tensor:
+        """Mean and variance of the target, noise included, of shape (B, Q, O, 2)."""
+        mean, whitened = self._mean_and_root(state, embedded, mask)
         explained = (whitened @ state["explained"].mT).square().sum(dim=-1, keepdim=True)
         uncertain = (whitened.square().sum(dim=-1, keepdim=True) - explained).clamp(min=0.0)
         return torch.stack([mean, self.noise * (1.0 + uncertain)], dim=-1)
@@ -128,19 +116,19 @@ class BayesianLinear(LinearHead):
             Mean of the rows, and each row of the Cholesky factor of their covariance. Padded rows
             depend on no other.
         """
-        mean, whitened = self._mean_and_root(state, X, mask)
+        mask = all_real(X, mask)
+        embedded = forward_shared(self.embedding, X, mask)
+        mean, whitened = self._mean_and_root(state, embedded, mask)
         explained = whitened @ state["explained"].mT
         eye = torch.eye(X.shape[1], dtype=mean.dtype, device=mean.device)
         factor = cholesky(whitened @ whitened.mT - explained @ explained.mT + eye)
         factors = factor.unsqueeze(2) * self.noise.sqrt().view(-1, 1)
         return torch.cat([mean.unsqueeze(-1), factors], dim=-1)
 
-    def _mean_and_root(self, state: State, X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _mean_and_root(self, state: State, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Mean of query rows, and a root (B, Q, 1 + E) of their prior covariance over the noise."""
-        embedded = self._embed(X, mask)
         features = torch.cat([torch.ones_like(embedded[..., :1]), embedded], dim=-1)
-        if mask is not None:
-            features = torch.where(mask.unsqueeze(-1), features, 0.0)
+        features = torch.where(mask.unsqueeze(-1), features, 0.0)
         return features @ state["mean"], features @ self._prior_root()
 
     def _solve(self, table: Tensor) -> State:

@@ -12,8 +12,8 @@ class ConvNet(nn.Module):
 
     Each block is a 3 x 3 convolution, a batch normalisation, a ReLU and a 2 x 2 max-pooling. Rows
     are flat, as scikit-learn keeps its inputs two-dimensional, and are turned into images inside.
-    Batch normalisation is transductive: it uses the statistics of the rows at hand, and none are
-    kept from training (see :class:`TaskBatchNorm`).
+    Batch normalisation is transductive by default: it uses the statistics of the rows at hand, and
+    none are kept from training (see :class:`TaskBatchNorm`).
 
     Parameters
     ----------
@@ -25,6 +25,11 @@ class ConvNet(nn.Module):
         Number of channels of each block.
     n_blocks : int, default=4
         Number of blocks; each halves the height and the width.
+    running_statistics : bool, default=False
+        Whether to normalise as ordinary networks do, by the statistics of the meta-batch in
+        training and their running averages afterwards. Better, and quicker, for an embedding that
+        is the same for all tasks; where weights adapt to a task, its own statistics are used
+        anyway.
 
     Raises
     ------
@@ -55,6 +60,7 @@ class ConvNet(nn.Module):
         n_outputs: int | None,
         n_channels: int = 64,
         n_blocks: int = 4,
+        running_statistics: bool = False,
     ) -> None:
         super().__init__()
         n_inputs, height, width = image_shape
@@ -66,7 +72,8 @@ class ConvNet(nn.Module):
             )
         self.image_shape = tuple(image_shape)
         channels = (n_inputs, *(n_channels for _ in range(n_blocks)))
-        self.blocks = nn.Sequential(*(_block(*pair) for pair in pairwise(channels)))
+        norm = nn.BatchNorm2d if running_statistics else TaskBatchNorm
+        self.blocks = nn.Sequential(*(_block(*pair, norm) for pair in pairwise(channels)))
         n_features = channels[-1] * n_pixels
         self.head = nn.Identity() if n_outputs is None else nn.Linear(n_features, n_outputs)
 
@@ -88,11 +95,13 @@ class ConvNet(nn.Module):
         return output.reshape(*X.shape[:-1], output.shape[-1])
 
 
-def _block(n_inputs: int, n_channels: int) -> nn.Sequential:
+def _block(
+    n_inputs: int, n_channels: int, norm: type[TaskBatchNorm | nn.BatchNorm2d]
+) -> nn.Sequential:
     return nn.Sequential(
         # Without a bias, which the normalisation would take away again.
         nn.Conv2d(n_inputs, n_channels, kernel_size=3, padding=1, bias=False),
-        TaskBatchNorm(n_channels),
+        norm(n_channels),
         nn.ReLU(),
         nn.MaxPool2d(2),
     )

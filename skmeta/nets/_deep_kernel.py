@@ -1,42 +1,19 @@
-"""Gaussian processes over a learned embedding."""
+"""Gaussian process regression over a learned embedding."""
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from skmeta.nets._cholesky import cholesky
+from skmeta.nets._embedding import all_real
 from skmeta.nets._functional import forward_shared
-from skmeta.nets._prototypes import squared_distances
+from skmeta.nets._gaussian_process import GaussianProcess, condition, solve_factor
 from skmeta.nets._state import State
 from skmeta.nets._support import Support
 
 
-def rbf_kernel(X: Tensor, Y: Tensor) -> Tensor:
-    """Radial basis functions, exp(-|x - y|² / 2), between the rows of each task."""
-    return torch.exp(-0.5 * squared_distances(X, Y))
-
-
-def cosine_kernel(X: Tensor, Y: Tensor) -> Tensor:
-    """Cosine of the angle between the rows of each task."""
-    return F.normalize(X, dim=-1) @ F.normalize(Y, dim=-1).mT
-
-
-def linear_kernel(X: Tensor, Y: Tensor) -> Tensor:
-    """Products of the rows of each task, plus one for an intercept."""
-    return X @ Y.mT + 1.0
-
-
-KERNELS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "rbf": rbf_kernel,
-    "cosine": cosine_kernel,
-    "linear": linear_kernel,
-}
-
-
-class DeepKernel(nn.Module):
+class DeepKernel(GaussianProcess):
     r"""Gaussian process over a learned embedding (deep kernel transfer [1]_), batched over tasks.
 
     The outputs of a task are independent Gaussian processes of the embedding :math:`\phi` of a row,
@@ -59,9 +36,9 @@ class DeepKernel(nn.Module):
         Number of features ``E`` of the embedding.
     n_outputs : int
         Number of outputs ``O``.
-    kernel : {"rbf", "cosine", "linear"}, default="rbf"
+    kernel : {"rbf", "cosine", "linear", "spectral_mixture"}, default="rbf"
         Kernel of two embeddings divided by their length scales: exp(-|x - y|² / 2), the cosine of
-        their angle, or 1 + x·y.
+        their angle, 1 + x·y, or a mixture of four waves (see :class:`SpectralMixture`).
     length_scale : float or None, default=None
         Length scale of each feature, at first if it is learned. None takes the square root of
         `n_features`, of which order the distances between rows are: a kernel that sees no row near
@@ -110,45 +87,14 @@ class DeepKernel(nn.Module):
         learn_prior: bool = True,
         min_noise: float = 1e-4,
     ) -> None:
-        super().__init__()
-        if kernel not in KERNELS:
-            raise ValueError(f"kernel must be one of {', '.join(KERNELS)}; got {kernel!r}.")
-        self.embedding = nn.Identity() if embedding is None else embedding
-        self.kernel = kernel
+        super().__init__(embedding, n_features, n_outputs, kernel, length_scale, learn_prior)
         self.min_noise = min_noise if learn_prior else 0.0
-        if length_scale is None:
-            length_scale = math.sqrt(max(n_features, 1))
-        log_length_scale = torch.full((n_features,), math.log(length_scale))
-        self.log_length_scale = nn.Parameter(log_length_scale, learn_prior)
-        self.log_amplitude = nn.Parameter(torch.zeros(()), learn_prior)
         self.log_noise = nn.Parameter(torch.tensor(math.log(noise)), learn_prior)
-        self.mean_weight = nn.Parameter(torch.zeros(n_features, n_outputs), learn_prior)
-        self.mean_intercept = nn.Parameter(torch.zeros(n_outputs), learn_prior)
 
     @property
     def noise(self) -> Tensor:
         """Variance of the noise, a scalar."""
         return self.log_noise.exp() + self.min_noise
-
-    def adapt(self, support: Support) -> State:
-        """Condition the process on the support of every task.
-
-        While training, the result is a differentiable function of the embedding and the prior; in
-        evaluation mode, it is detached. Threads may call this at the same time in evaluation mode.
-
-        Parameters
-        ----------
-        support : Support
-            Labelled rows of ``B`` tasks. A task without rows keeps the prior.
-
-        Returns
-        -------
-        dict of Tensor
-            "embedded", of shape (B, S, E), and "mask": the rows; "factor", of shape (B, S, S), the
-            Cholesky factor of their covariance; "whitened", of shape (B, S, O), its inverse times
-            the residuals.
-        """
-        return self.update(self.prior(len(support.X)), support)
 
     def prior(self, n_tasks: int) -> State:
         """What is known of tasks without a support: the state that :meth:`adapt` starts from."""
@@ -163,8 +109,7 @@ class DeepKernel(nn.Module):
     def update(self, state: State, support: Support) -> State:
         """Condition on further rows, as if they had been in the support from the start.
 
-        Earlier rows are neither needed nor embedded again: the Cholesky factor grows by blocks,
-        which for ``S`` earlier rows costs of the order of ``S²`` per row.
+        Earlier rows are not embedded again (see :func:`condition`).
 
         Parameters
         ----------
@@ -178,43 +123,8 @@ class DeepKernel(nn.Module):
         dict of Tensor
             State of all rows.
         """
-        with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
-            embedded = forward_shared(self.embedding, support.X, support.mask)
-            mask = support.mask.unsqueeze(-1)
-            residual = torch.where(mask, support.y - self._mean(embedded), 0.0)
-            cross = _solve(state["factor"], self._cross_covariance(state, embedded) * mask.mT).mT
-            covariance = self._covariance(embedded, support.mask, support.weight)
-            corner = cholesky(covariance - cross @ cross.mT)
-            whitened = _solve(corner, residual - cross @ state["whitened"])
-            return {
-                "embedded": torch.cat([state["embedded"], embedded], dim=1),
-                "mask": torch.cat([state["mask"], support.mask], dim=1),
-                "factor": _grow(state["factor"], cross, corner),
-                "whitened": torch.cat([state["whitened"], whitened], dim=1),
-            }
-
-    def forward(self, state: State, X: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Predictive distribution of the target of query rows, noise included.
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` returned.
-        X : Tensor of shape (B, Q, D)
-            Query rows of each task.
-        mask : bool Tensor of shape (B, Q), optional
-            True for real rows, False for padding; None means that all are real.
-
-        Returns
-        -------
-        Tensor of shape (B, Q, O, 2)
-            Mean and variance.
-        """
-        embedded, mean, explained = self._explain(state, X, _all_real(X, mask))
-        variance = self._variance(embedded) - explained.square().sum(dim=-1)
-        # Rounding must not make a variance negative where rows coincide.
-        variance = variance.clamp(min=0.0) + self.noise
-        return torch.stack([mean, variance.unsqueeze(-1).expand_as(mean)], dim=-1)
+        with self._gradients():
+            return self._condition(state, self._embed_support(support))
 
     def joint(self, state: State, X: Tensor, mask: Tensor | None = None) -> Tensor:
         """Predictive distribution of the targets of all query rows together, noise included.
@@ -234,60 +144,54 @@ class DeepKernel(nn.Module):
             Mean of the rows, and each row of the Cholesky factor of their covariance. Padded rows
             depend on no other.
         """
-        mask = _all_real(X, mask)
-        embedded, mean, explained = self._explain(state, X, mask)
-        factor = cholesky(self._covariance(embedded, mask) - explained @ explained.mT)
+        mask = all_real(X, mask)
+        embedded = forward_shared(self.embedding, X, mask)
+        mean, explained = self._explain(state, embedded, mask)
+        covariance = self._noisy_covariance(embedded, mask)
+        factor = cholesky(covariance - explained @ explained.mT)
         factors = factor.unsqueeze(2).expand(*mean.shape, -1)
         return torch.cat([mean.unsqueeze(-1), factors], dim=-1)
 
-    def extra_repr(self) -> str:
-        return f"kernel={self.kernel!r}"
+    def _adapt(self, support: Support) -> State:
+        return self._condition(self.prior(len(support.X)), support)
 
-    def _explain(self, state: State, X: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Embedded query rows, their mean, and a root of the variance that the support explains."""
-        embedded = forward_shared(self.embedding, X, mask)
-        cross = torch.where(mask.unsqueeze(1), self._cross_covariance(state, embedded), 0.0)
-        explained = _solve(state["factor"], cross).mT
-        return embedded, self._mean(embedded) + explained @ state["whitened"], explained
+    def _condition(self, state: State, support: Support) -> State:
+        """State of the rows of a state and of further, embedded ones."""
+        embedded, mask = support.X, support.mask
+        residual = support.y - self._mean(embedded)
+        factor, whitened = condition(
+            state["factor"],
+            state["whitened"],
+            self._cross_covariance(state, embedded, mask),
+            self._noisy_covariance(embedded, mask, support.weight),
+            torch.where(mask.unsqueeze(-1), residual, 0.0),
+        )
+        return {
+            "embedded": torch.cat([state["embedded"], embedded], dim=1),
+            "mask": torch.cat([state["mask"], mask], dim=1),
+            "factor": factor,
+            "whitened": whitened,
+        }
 
-    def _mean(self, embedded: Tensor) -> Tensor:
-        return embedded @ self.mean_weight + self.mean_intercept
+    def _predict(self, state: State, embedded: Tensor, mask: Tensor) -> Tensor:
+        """Mean and variance of the target, noise included, of shape (B, Q, O, 2)."""
+        mean, explained = self._explain(state, embedded, mask)
+        variance = self._variance(embedded) - explained.square().sum(dim=-1)
+        # Rounding must not make a variance negative where rows coincide.
+        variance = variance.clamp(min=0.0) + self.noise
+        return torch.stack([mean, variance.unsqueeze(-1).expand_as(mean)], dim=-1)
 
-    def _kernel(self, X: Tensor, Y: Tensor) -> Tensor:
-        scale = torch.exp(-self.log_length_scale)
-        return self.log_amplitude.exp() * KERNELS[self.kernel](X * scale, Y * scale)
+    def _explain(self, state: State, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean of query rows, and a root of the variance that the support explains."""
+        explained = solve_factor(state["factor"], self._cross_covariance(state, embedded, mask)).mT
+        return self._mean(embedded) + explained @ state["whitened"], explained
 
-    def _variance(self, embedded: Tensor) -> Tensor:
-        """Prior variance of each row without noise, of shape (B, Q)."""
-        rows = embedded.flatten(0, 1).unsqueeze(1)  # each a task of one row
-        return self._kernel(rows, rows).view(embedded.shape[:2])
-
-    def _covariance(self, embedded: Tensor, mask: Tensor, weight: Tensor | None = None) -> Tensor:
+    def _noisy_covariance(
+        self, embedded: Tensor, mask: Tensor, weight: Tensor | None = None
+    ) -> Tensor:
         """Prior covariance of rows with noise, of shape (B, S, S); that of padding is the unit.
 
         A row of weight two has half the noise, as the mean of two equal rows has.
         """
-        noise = self.noise if weight is None else self.noise / torch.where(mask, weight, 1.0)
-        both = mask.unsqueeze(1) & mask.unsqueeze(2)
-        kernel = torch.where(both, self._kernel(embedded, embedded), 0.0)
-        return kernel + torch.where(mask, noise, 1.0).diag_embed()
-
-    def _cross_covariance(self, state: State, embedded: Tensor) -> Tensor:
-        """Prior covariance of the rows of a state with others, of shape (B, S, Q)."""
-        kernel = self._kernel(state["embedded"], embedded)
-        return torch.where(state["mask"].unsqueeze(-1), kernel, 0.0)
-
-
-def _all_real(X: Tensor, mask: Tensor | None) -> Tensor:
-    return torch.ones(X.shape[:2], dtype=torch.bool, device=X.device) if mask is None else mask
-
-
-def _solve(factor: Tensor, rhs: Tensor) -> Tensor:
-    return torch.linalg.solve_triangular(factor, rhs, upper=False)
-
-
-def _grow(factor: Tensor, cross: Tensor, corner: Tensor) -> Tensor:
-    """The Cholesky factor of a covariance from that of its first block."""
-    above = factor.new_zeros(len(factor), factor.shape[-1], corner.shape[-1])
-    first, second = torch.cat([factor, above], dim=-1), torch.cat([cross, corner], dim=-1)
-    return torch.cat([first, second], dim=1)
+        noise = self.noise if weight is None else self.noise / weight.clamp(min=1e-12)
+        return self._covariance(embedded, mask) + torch.where(mask, noise, 1.0).diag_embed()

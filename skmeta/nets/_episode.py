@@ -71,5 +71,8 @@ class Episode(nn.Module):
         Tensor of shape (B, Q, O)
             Outputs for the query rows.
         """
-        state = self.learner.adapt(Support(X, y, mask, class_mask, weight))
-        return self.learner(state, X_query, mask_query)
+        support = Support(X, y, mask, class_mask, weight)
+        in_one_pass = getattr(self.learner, "run_episode", None)
+        if in_one_pass is not None:
+            return in_one_pass(support, X_query, mask_query)
+        return self.learner(self.learner.adapt(support), X_query, mask_query)

@@ -3,9 +3,11 @@
 import copy
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 
 from skmeta.nets._batch_norm import TaskBatchNorm
@@ -39,6 +41,41 @@ def initial_parameters(module: nn.Module, n_tasks: int) -> dict[str, Tensor]:
     >>> {name: tuple(param.shape) for name, param in params.items()}
     {'weight': (5, 2, 3), 'bias': (5, 2)}
     """
+    return {
+        name: param.expand(n_tasks, *param.shape)
+        for name, param in _named_parameters(module).items()
+    }
+
+
+def parameter_shapes(module: nn.Module) -> dict[str, torch.Size]:
+    """Name the parameters of a module and their shapes.
+
+    Parameters
+    ----------
+    module : Module
+        Any module.
+
+    Returns
+    -------
+    dict of torch.Size
+        Shapes by name.
+
+    Raises
+    ------
+    ValueError
+        If the module is lazy and does not know the shapes of its parameters yet.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmeta.nets import parameter_shapes
+    >>> parameter_shapes(torch.nn.Linear(3, 2))
+    {'weight': torch.Size([2, 3]), 'bias': torch.Size([2])}
+    """
+    return {name: param.shape for name, param in _named_parameters(module).items()}
+
+
+def _named_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     named = dict(module.named_parameters())
     lazy = [name for name, param in named.items() if is_lazy(param)]
     if lazy:
@@ -46,7 +83,7 @@ def initial_parameters(module: nn.Module, n_tasks: int) -> dict[str, Tensor]:
             f"module has parameters without a shape: {', '.join(lazy)}. Call a lazy module on a "
             "few rows before handing it to a meta-learner."
         )
-    return {name: param.expand(n_tasks, *param.shape) for name, param in named.items()}
+    return named
 
 
 def forward_tasks(
@@ -54,8 +91,9 @@ def forward_tasks(
 ) -> Tensor:
     """Call a module on every task, each with parameters of its own.
 
-    A module that has a method ``forward_tasks(params, X)`` does so itself. Any other is vectorised
-    over the tasks by :func:`torch.vmap` and called on the rows of one task, of shape (N, D). The
+    A module that has a method ``forward_tasks(params, X, mask)`` does so itself. Any other is
+    called on the rows of one task, of shape (N, D): vectorised over the tasks by
+    :func:`torch.vmap`, or in a loop where that is faster (see :func:`is_faster_in_a_loop`). The
     call leaves the module untouched, and any number of threads may share it: layers that draw
     random numbers draw others for each task, and batch normalisation uses the statistics of the
     task's real rows (see :class:`TaskBatchNorm`) whatever its running averages, which are neither
@@ -87,13 +125,14 @@ def forward_tasks(
     """
     own = getattr(module, "forward_tasks", None)
     if own is not None:
-        return own(params, X)
-    module = _task_copy(module)
-    call = vmap(partial(functional_call, module), randomness="different")
-    return call(params | _row_masks(module, mask), X)
+        return own(params, X, mask)
+    if type(module) is nn.Linear:
+        product = X @ params["weight"].mT
+        return product + params["bias"].unsqueeze(1) if "bias" in params else product
+    return _call_on_each(with_task_statistics(module), params, X, mask)
 
 
-def forward_shared(module: nn.Module, X: Tensor, mask: Tensor) -> Tensor:
+def forward_shared(module: nn.Module, X: Tensor, mask: Tensor | None = None) -> Tensor:
     """Call a module on the rows of every task, with the same parameters for all.
 
     The module sees the real rows of all tasks as one table, so that its layers behave as in
@@ -106,8 +145,8 @@ def forward_shared(module: nn.Module, X: Tensor, mask: Tensor) -> Tensor:
         Any module that maps rows of shape (N, D) to (N, E).
     X : Tensor of shape (B, N, D)
         Rows of each task.
-    mask : bool Tensor of shape (B, N)
-        True for real rows, False for padding.
+    mask : bool Tensor of shape (B, N), optional
+        True for real rows, False for padding; None means that all are real.
 
     Returns
     -------
@@ -123,16 +162,53 @@ def forward_shared(module: nn.Module, X: Tensor, mask: Tensor) -> Tensor:
     torch.Size([2, 2, 4])
     """
     if any(isinstance(layer, TaskBatchNorm) for layer in module.modules()):
-        module = _private_copy(module)
-        call = vmap(partial(functional_call, module), randomness="different")
-        return call(_row_masks(module, mask), X)
+        return _call_on_each(_private_copy(module), {}, X, mask)
+    if mask is None or mask.all():
+        return module(X.flatten(end_dim=1)).unflatten(0, X.shape[:2])
     rows = module(X[mask])
     return rows.new_zeros(*mask.shape, *rows.shape[1:]).index_put((mask,), rows)
 
 
-def _task_copy(module: nn.Module) -> nn.Module:
-    """Copy a module, with the task's statistics in place of running averages."""
-    return _with_task_statistics(_private_copy(module))
+def with_task_statistics(module: nn.Module) -> nn.Module:
+    """Copy a module but not its parameters, with batch normalisation by :class:`TaskBatchNorm`.
+
+    Parameters
+    ----------
+    module : Module
+        Any module.
+
+    Returns
+    -------
+    Module
+        A module that shares its parameters.
+    """
+    return _replace_batch_norm(_private_copy(module))
+
+
+def is_faster_in_a_loop(module: nn.Module, X: Tensor) -> bool:
+    """Whether to call a module on one task after the other, and not on all at once.
+
+    On a CPU, a convolution of one task's images keeps the machine busy, and convolutions with
+    weights for each task become grouped ones, which are slower.
+    """
+    return X.device.type == "cpu" and any(isinstance(layer, _ConvNd) for layer in module.modules())
+
+
+def _call_on_each(
+    module: nn.Module, params: dict[str, Tensor], X: Tensor, mask: Tensor | None
+) -> Tensor:
+    """Call a module, which nobody else uses, on the rows of each task."""
+    tensors = params | _row_masks(module, mask)
+    if is_faster_in_a_loop(module, X):
+        # Not by indexing, whose gradient would be as large as the tensor, for each task.
+        parts = {name: tensor.unbind() for name, tensor in tensors.items()}
+        return torch.stack(
+            [
+                functional_call(module, {name: part[i] for name, part in parts.items()}, (rows,))
+                for i, rows in enumerate(X.unbind())
+            ]
+        )
+    return vmap(partial(functional_call, module), randomness="different")(tensors, X)
 
 
 def _private_copy(module: nn.Module) -> nn.Module:
@@ -145,13 +221,13 @@ def _private_copy(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module, memo=shared)
 
 
-def _with_task_statistics(module: nn.Module) -> nn.Module:
+def _replace_batch_norm(module: nn.Module) -> nn.Module:
     """Replace every batch normalisation, in place, and return the module."""
     if isinstance(module, _BatchNorm):
         return TaskBatchNorm.like(module)
     for name, child in module._modules.items():
         if child is not None:
-            module._modules[name] = _with_task_statistics(child)
+            module._modules[name] = _replace_batch_norm(child)
     return module
 
 

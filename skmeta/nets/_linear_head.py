@@ -1,20 +1,21 @@
 """What linear models on a learned embedding have in common."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from skmeta.nets._functional import forward_shared
+from skmeta.nets._embedding import EmbeddingLearner
 from skmeta.nets._row_table import compress_rows, row_table
 from skmeta.nets._state import State
 from skmeta.nets._support import Support
 
 
-class LinearHead(nn.Module):
-    """Base class of linear models on a learned embedding, solved in closed form.
+class LinearHead(EmbeddingLearner):
+    """Base class of linear models whose solution depends on products of the rows alone.
 
     A subclass writes ``_solve(table)``, which returns the solution as a function of the support's
-    table (see :func:`row_table`), and ``forward``.
+    table (see :func:`row_table`), and ``_predict``. The state holds the solution; "table", all that
+    :meth:`update` needs of the rows; and the class mask, if there is one, as "class_mask".
 
     Parameters
     ----------
@@ -22,30 +23,6 @@ class LinearHead(nn.Module):
         Network that maps rows of shape (N, D) to embeddings of shape (N, E); None leaves the rows
         as they are. See :func:`forward_shared` for how it is called.
     """
-
-    def __init__(self, embedding: nn.Module | None) -> None:
-        super().__init__()
-        self.embedding = nn.Identity() if embedding is None else embedding
-
-    def adapt(self, support: Support) -> State:
-        """Solve every task.
-
-        While training, the solution is a differentiable function of the embedding and the prior; in
-        evaluation mode, it is detached. Threads may call this at the same time in evaluation mode.
-
-        Parameters
-        ----------
-        support : Support
-            Labelled rows of ``B`` tasks. A task without rows gets the prior.
-
-        Returns
-        -------
-        dict of Tensor
-            The solution; "table", all that :meth:`update` needs of the rows; and the class mask, if
-            there is one, as "class_mask".
-        """
-        with self._gradients():
-            return self._to_state(self._table(support), support.class_mask)
 
     def update(self, state: State, support: Support) -> State:
         """Take further rows into account, as if they had been in the support from the start.
@@ -66,8 +43,12 @@ class LinearHead(nn.Module):
             State of all rows.
         """
         with self._gradients():
-            table = torch.cat(_same_width(state["table"], self._table(support)), dim=1)
+            further = self._table(self._embed_support(support))
+            table = torch.cat(_same_width(state["table"], further), dim=1)
             return self._to_state(table, support.class_mask)
+
+    def _adapt(self, support: Support) -> State:
+        return self._to_state(self._table(support), support.class_mask)
 
     def _solve(self, table: Tensor) -> State:
         raise NotImplementedError
@@ -75,24 +56,15 @@ class LinearHead(nn.Module):
     def _target(self, support: Support) -> Tensor:
         return support.y
 
-    def _embed(self, X: Tensor, mask: Tensor | None) -> Tensor:
-        if mask is None:
-            mask = torch.ones(X.shape[:2], dtype=torch.bool, device=X.device)
-        return forward_shared(self.embedding, X, mask)
-
     def _table(self, support: Support) -> Tensor:
-        embedded = self._embed(support.X, support.mask)
-        target = self._target(support).to(embedded.dtype)
-        return row_table(embedded, target, support.mask, support.weight)
+        target = self._target(support).to(support.X.dtype)
+        return row_table(support.X, target, support.mask, support.weight)
 
     def _to_state(self, table: Tensor, class_mask: Tensor | None) -> State:
         if not torch.is_grad_enabled():  # a QR decomposition is not always differentiable
             table = compress_rows(table)
         state = self._solve(table) | {"table": table}
         return state if class_mask is None else state | {"class_mask": class_mask}
-
-    def _gradients(self) -> torch.set_grad_enabled:
-        return torch.set_grad_enabled(self.training and torch.is_grad_enabled())
 
 
 def _same_width(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

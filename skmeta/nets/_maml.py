@@ -1,14 +1,25 @@
-"""Model-agnostic meta-learning: learn an initialisation that a few gradient steps adapt."""
+"""The engine of gradient-based meta-learners: learn what a few gradient steps start from."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from skmeta.nets._functional import forward_tasks, initial_parameters
-from skmeta.nets._losses import mask_classes, masked_mean
+from skmeta.nets._functional import (
+    forward_shared,
+    forward_tasks,
+    initial_parameters,
+    with_task_statistics,
+)
+from skmeta.nets._inner_sgd import InnerOptimizer, InnerSGD, Params, Position
+from skmeta.nets._losses import mask_classes
 from skmeta.nets._state import State
 from skmeta.nets._support import Support
+from skmeta.nets._support_batch import support_batch
+from skmeta.nets._task_gradients import RowLoss, task_gradients
 
 
 class MAML(nn.Module):
@@ -21,23 +32,38 @@ class MAML(nn.Module):
     .. math:: \theta_i \leftarrow \theta_i - \alpha \nabla_{\theta_i} L_i(\theta_i),
 
     and training moves :math:`\theta` so that the loss on query rows *after* these steps falls.
+    Other gradient-based learners differ in what is adapted and by which optimiser, so they are
+    this class with other arguments: only the head on a shared body (ANIL), only context
+    parameters (CAVIA) or offsets, learned step sizes (Meta-SGD).
 
     Parameters
     ----------
     backbone : Module
-        Network to adapt, mapping rows of shape (N, D) to outputs of shape (N, O). Parameters with
-        ``requires_grad=False`` are shared by all tasks. See :func:`forward_tasks` for how
-        arbitrary modules are treated; :class:`MLP` is the fast case.
+        Network to adapt, mapping rows of shape (N, D) to outputs of shape (N, O). See
+        :func:`forward_tasks` for how arbitrary modules are treated; :class:`MLP` is the fast case.
     row_loss : callable
         Loss of each row, ``row_loss(output, y) -> Tensor of shape (B, S)``: for instance
         :func:`squared_error` or :func:`cross_entropy`.
-    inner_lr : float, default=0.01
-        Learning rate :math:`\alpha` of the inner steps.
+    optimizer : Module, optional
+        Takes the inner steps: :class:`InnerSGD` or :class:`RecurrentOptimizer`. By default gradient
+        descent with a step size of 0.01.
     n_steps : int, default=1
         Number of inner steps.
     first_order : bool, default=False
         Whether training ignores that the inner gradients depend on :math:`\theta` (FOMAML):
         cheaper in time and memory, and biased.
+    body : Module, optional
+        Network that rows go through before the backbone, with the same parameters for all tasks;
+        they are trained, but not adapted. Batch normalisation in it takes the statistics of a task.
+    adapted : sequence of str, optional
+        Names of the backbone's parameters that are adapted. By default all that require a gradient.
+        The others are the same for all tasks.
+    support_batch_size : int, optional
+        Rows of the support that one step sees, see :func:`support_batch`. None means all.
+    recompute : bool, default=False
+        Whether to compute the intermediate results of an inner step a second time in the backward
+        pass instead of storing them. Second-order training over many steps then takes less memory
+        and more time.
 
     Raises
     ------
@@ -63,29 +89,34 @@ class MAML(nn.Module):
     def __init__(
         self,
         backbone: nn.Module,
-        row_loss: Callable[[Tensor, Tensor], Tensor],
-        inner_lr: float = 0.01,
+        row_loss: RowLoss,
+        optimizer: InnerOptimizer | None = None,
         n_steps: int = 1,
         first_order: bool = False,
+        *,
+        body: nn.Module | None = None,
+        adapted: Sequence[str] | None = None,
+        support_batch_size: int | None = None,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
-        if not any(param.requires_grad for param in backbone.parameters()):
-            raise ValueError(
-                f"backbone must have parameters that require a gradient; "
-                f"{type(backbone).__name__} has none."
-            )
         self.backbone = backbone
+        self.body = None if body is None else with_task_statistics(body)
+        self.adapted = _adapted_names(backbone, adapted)
+        self._shares_parameters = len(self.adapted) < len(list(backbone.parameters()))
         self.row_loss = row_loss
-        self.inner_lr = inner_lr
+        self.optimizer: InnerOptimizer = InnerSGD() if optimizer is None else optimizer
         self.n_steps = n_steps
         self.first_order = first_order
+        self.support_batch_size = support_batch_size
+        self.recompute = recompute
 
     def adapt(self, support: Support, n_steps: int | None = None) -> State:
         """Take the inner steps on the support rows of every task.
 
-        While training, the state is a differentiable function of the initialisation. In evaluation
-        mode, or where gradients are switched off, it is detached; the inner steps are taken all
-        the same. Threads may call this at the same time.
+        While training, the state is a differentiable function of all parameters of the module. In
+        evaluation mode, or where gradients are switched off, it is detached; the inner steps are
+        taken all the same. Threads may call this at the same time.
 
         Parameters
         ----------
@@ -100,16 +131,25 @@ class MAML(nn.Module):
             Adapted parameters under the names of :meth:`named_parameters`, and the class mask, if
             there is one, as "class_mask".
         """
-        n_steps = self.n_steps if n_steps is None else n_steps
-        differentiable = self.training and torch.is_grad_enabled()
-        with torch.inference_mode(False), torch.enable_grad():
-            support = _outside_inference_mode(support)
-            params = initial_parameters(self.backbone, len(support.X))
-            for _ in range(n_steps):
-                params = self._inner_step(params, support, differentiable and not self.first_order)
-        if not differentiable:
-            params = {name: param.detach() for name, param in params.items()}
-        return _to_state(params, support.class_mask)
+        *_, state = self._descend(support, n_steps)
+        return state
+
+    def trajectory(self, support: Support, n_steps: int | None = None) -> list[State]:
+        """Take the inner steps as :meth:`adapt` does, and keep what each of them has led to.
+
+        Parameters
+        ----------
+        support : Support
+            Labelled rows of ``B`` tasks.
+        n_steps : int, optional
+            Number of inner steps, in place of the module's own.
+
+        Returns
+        -------
+        list of dict of Tensor
+            1 + ``n_steps`` states; the first is the initialisation.
+        """
+        return list(self._descend(support, n_steps))
 
     def forward(self, state: State, X: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute the outputs of the adapted networks.
@@ -128,49 +168,107 @@ class MAML(nn.Module):
         Tensor of shape (B, Q, O)
             Outputs; a very negative number for classes that a task does not have.
         """
-        params, class_mask = _from_state(state)
-        return mask_classes(forward_tasks(self.backbone, params, X, mask), class_mask)
+        params = {name: state[_PREFIX + name] for name in self.adapted}
+        if self._shares_parameters:
+            params = initial_parameters(self.backbone, len(X)) | params
+        output = forward_tasks(self.backbone, params, self._embed(X, mask), mask)
+        return mask_classes(output, state.get("class_mask"))
 
     def extra_repr(self) -> str:
-        return f"inner_lr={self.inner_lr}, n_steps={self.n_steps}, first_order={self.first_order}"
+        return f"n_steps={self.n_steps}, first_order={self.first_order}"
 
-    def _inner_step(
-        self, params: dict[str, Tensor], support: Support, create_graph: bool
-    ) -> dict[str, Tensor]:
-        """Move the parameters of every task down the gradient of its own support loss."""
-        adapted = [name for name, param in self.backbone.named_parameters() if param.requires_grad]
-        gradients = torch.autograd.grad(
-            # A task's parameters touch no other task's loss: the gradient of the sum holds the
-            # gradients of all tasks.
-            self._support_losses(params, support).sum(),
-            [params[name] for name in adapted],
-            create_graph=create_graph,
-            materialize_grads=True,  # a parameter may take no part in the output
+    def _descend(self, support: Support, n_steps: int | None) -> Iterator[State]:
+        """States before the first step and after each."""
+        n_steps = self.n_steps if n_steps is None else n_steps
+        differentiable = self.training and torch.is_grad_enabled()
+        with torch.inference_mode(False), torch.set_grad_enabled(differentiable):
+            support = _outside_inference_mode(support)
+            support = support._replace(X=self._embed(support.X, support.mask))
+        with torch.inference_mode(False), torch.enable_grad():
+            params = self._initial_parameters(len(support.X))
+            start = self.optimizer.start({name: _to_adapt(params[name]) for name in self.adapted})
+            advance = partial(self._advance, params, support, differentiable)
+            positions = accumulate(range(n_steps), advance, initial=start)
+        # The steps are taken one by one, so that only those that are asked for are kept.
+        for _ in range(1 + n_steps):
+            with torch.inference_mode(False), torch.enable_grad():
+                found = next(positions).params
+            yield self._to_state(found if differentiable else _detach(found), support.class_mask)
+
+    def _initial_parameters(self, n_tasks: int) -> Params:
+        """All parameters of the backbone before the first step."""
+        return initial_parameters(self.backbone, n_tasks)
+
+    def _advance(
+        self, params: Params, support: Support, differentiable: bool, position: Position, step: int
+    ) -> Position:
+        """Take one step."""
+        if not differentiable:  # without a graph that would grow from step to step
+            with torch.no_grad():
+                moved = self._step(_with_leaves(position), params, support, False, step)
+            return moved
+        create_graph = not self.first_order
+        if self.recompute and create_graph:
+            return checkpoint(
+                self._step, position, params, support, create_graph, step, use_reentrant=False
+            )
+        return self._step(position, params, support, create_graph, step)
+
+    def _step(
+        self, position: Position, params: Params, support: Support, create_graph: bool, step: int
+    ) -> Position:
+        batch = support_batch(support, step, self.support_batch_size)
+        with torch.enable_grad():
+            gradients = self._gradients(params | position.params, batch, create_graph)
+        return self.optimizer(position, gradients, step)
+
+    def _gradients(self, params: Params, support: Support, create_graph: bool) -> Params:
+        """Gradients of the inner objective."""
+        return task_gradients(
+            self.backbone, params, self.adapted, support, self.row_loss, create_graph
         )
-        steps = zip(adapted, gradients, strict=True)
-        return params | {name: params[name] - self.inner_lr * grad for name, grad in steps}
 
-    def _support_losses(self, params: dict[str, Tensor], support: Support) -> Tensor:
-        output = forward_tasks(self.backbone, params, support.X, support.mask)
-        output = mask_classes(output, support.class_mask)
-        return masked_mean(self.row_loss(output, support.y), support.mask, support.weight)
+    def _embed(self, X: Tensor, mask: Tensor | None) -> Tensor:
+        return X if self.body is None else forward_shared(self.body, X, mask)
+
+    def _to_state(self, params: Params, class_mask: Tensor | None) -> State:
+        state = {_PREFIX + name: param for name, param in params.items()}
+        return state if class_mask is None else state | {"class_mask": class_mask}
 
 
 _PREFIX = "backbone."
 
 
-def _to_state(params: dict[str, Tensor], class_mask: Tensor | None) -> State:
-    state = {_PREFIX + name: param for name, param in params.items()}
-    return state if class_mask is None else state | {"class_mask": class_mask}
+def _adapted_names(backbone: nn.Module, adapted: Sequence[str] | None) -> list[str]:
+    named = dict(backbone.named_parameters())
+    if adapted is None:
+        adapted = [name for name, param in named.items() if param.requires_grad]
+        if not adapted:
+            raise ValueError(
+                f"backbone must have parameters that require a gradient; "
+                f"{type(backbone).__name__} has none."
+            )
+    unknown = [name for name in adapted if name not in named]
+    if unknown or not adapted:
+        raise ValueError(
+            f"adapted must name parameters of the backbone, which has {', '.join(named)}; "
+            f"got {list(adapted)}."
+        )
+    return list(adapted)
 
 
-def _from_state(state: State) -> tuple[dict[str, Tensor], Tensor | None]:
-    params = {
-        name.removeprefix(_PREFIX): tensor
-        for name, tensor in state.items()
-        if name.startswith(_PREFIX)
-    }
-    return params, state.get("class_mask")
+def _to_adapt(param: Tensor) -> Tensor:
+    """The parameter as it is if it is learned; otherwise one in which a gradient can be taken."""
+    return param if param.requires_grad else param.detach().requires_grad_()
+
+
+def _with_leaves(position: Position) -> Position:
+    params = {name: param.detach().requires_grad_() for name, param in position.params.items()}
+    return position._replace(params=params)
+
+
+def _detach(params: Params) -> Params:
+    return {name: param.detach() for name, param in params.items()}
 
 
 def _outside_inference_mode(support: Support) -> Support:

@@ -87,7 +87,9 @@ class MLP(nn.Module):
             X = activate(layer(X))
         return last(X)
 
-    def forward_tasks(self, params: dict[str, Tensor], X: Tensor) -> Tensor:
+    def forward_tasks(
+        self, params: dict[str, Tensor], X: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
         """Compute the outputs of every task with parameters of its own.
 
         One batched matrix product per layer, which on small networks is several times as fast as
@@ -99,6 +101,8 @@ class MLP(nn.Module):
             Parameters of each task, by name.
         X : Tensor of shape (B, N, D)
             Rows of each task.
+        mask : bool Tensor of shape (B, N), optional
+            True for real rows, False for padding. Nothing here depends on it.
 
         Returns
         -------
@@ -108,10 +112,34 @@ class MLP(nn.Module):
         activate = ACTIVATIONS[self.activation]
         *hidden, last = (f"layers.{i}" for i in range(len(self.layers)))
         for layer in hidden:
-            X = activate(_affine(params, layer, X))
-        return _affine(params, last, X)
+            X = activate(affine(params, f"{layer}.weight", f"{layer}.bias", X))
+        return affine(params, f"{last}.weight", f"{last}.bias", X)
 
 
-def _affine(params: dict[str, Tensor], layer: str, X: Tensor) -> Tensor:
-    weight, bias = params[f"{layer}.weight"], params[f"{layer}.bias"]
-    return torch.baddbmm(bias.unsqueeze(1), X, weight.mT)
+def affine(params: dict[str, Tensor], weight: str, bias: str | None, X: Tensor) -> Tensor:
+    """Affine map of the rows of each task by its own weight and bias.
+
+    Parameters
+    ----------
+    params : dict of Tensor, each of shape (B, ...)
+        Parameters of each task, by name.
+    weight, bias : str
+        Names of the two; no bias if None.
+    X : Tensor of shape (B, N, D)
+        Rows of each task.
+
+    Returns
+    -------
+    Tensor of shape (B, N, O)
+        Outputs.
+    """
+    if bias is None:
+        return product(X, params[weight].mT)
+    if X.shape[-1] == 1:
+        return torch.addcmul(params[bias].unsqueeze(1), X, params[weight].mT)
+    return torch.baddbmm(params[bias].unsqueeze(1), X, params[weight].mT)
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """Matrix product of each task; an outer product, at which ``bmm`` is slow, by broadcasting."""
+    return left * right if left.shape[-1] == 1 else left @ right

@@ -2,36 +2,58 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from skmeta.nets._functional import forward_shared
-from skmeta.nets._losses import mask_classes
+from skmeta.nets._cholesky import cholesky
+from skmeta.nets._class_means import ClassMeanLearner
+from skmeta.nets._class_slots import class_members
 from skmeta.nets._state import State
 from skmeta.nets._support import Support
 
+METRICS = ("euclidean", "mahalanobis")
 
-class PrototypeNet(nn.Module):
+
+class PrototypeNet(ClassMeanLearner):
     r"""Prototypical network [1]_ on all tasks of a meta-batch at once.
 
     The prototype of a class is the mean of its embedded support rows (eq. 1 of [1]_), and the
-    logits of a query row are its negative squared Euclidean distances to the prototypes (eq. 2).
+    logits of a query row are its negative squared Euclidean distances to the prototypes (eq. 2), or
+    half of the negative squared Mahalanobis distances of [2]_,
+
+    .. math:: -\tfrac12 (\phi - \mu_c)^\top Q_c^{-1} (\phi - \mu_c), \quad
+              Q_c = \lambda_c \Sigma_c + (1 - \lambda_c) \Sigma + \beta I, \quad
+              \lambda_c = n_c / (n_c + a),
+
+    with the covariances :math:`\Sigma_c` of the class's rows and :math:`\Sigma` of all rows of the
+    support (eq. 1 and 2 of [2]_, where :math:`a = \beta = 1`; here both are learned).
 
     Parameters
     ----------
     embedding : Module or None, default=None
         Network that maps rows of shape (N, D) to embeddings of shape (N, E); None leaves the rows
         as they are. See :func:`forward_shared` for how it is called.
-    n_classes : int, optional
-        Number of class slots ``C`` where the support has no class mask. By default, as many as the
-        labels and the prior prototypes ask for.
     prior_prototypes : Tensor of shape (C', E), optional
-        Prototypes of the first ``C'`` slots for tasks that have no support row of the class: for
-        tasks that share their classes. Learned if a :class:`torch.nn.Parameter`, else constant.
-        A row of NaN stands for a class that has none.
+        Prototypes of the first ``C'`` classes for tasks that have no support row of the class: for
+        tasks that share their classes. A row of NaN stands for a class that has none.
+    learn_prior : bool, default=False
+        Whether to learn the prior prototypes and how many rows they count for. Otherwise a prior
+        prototype is constant and gives way to the first row of its class.
+    learn_shares : bool, default=False
+        Whether to learn the shares of the classes that may have a prior prototype. Otherwise shares
+        are equal.
+    metric : {"euclidean", "mahalanobis"}, default="euclidean"
+        The distance.
+    learn_metric : bool, default=False
+        Whether to learn :math:`a` and :math:`\beta`, which start from one.
 
     References
     ----------
     .. [1] Snell, Swersky and Zemel (2017). Prototypical networks for few-shot learning. NeurIPS.
+    .. [2] Bateni, Goyal, Masrani, Wood and Sigal (2020). Improved few-shot visual classification.
+       CVPR.
+
+    See Also
+    --------
+    ClassMeanLearner : The base class, with the method ``update``.
 
     Examples
     --------
@@ -49,80 +71,72 @@ class PrototypeNet(nn.Module):
     def __init__(
         self,
         embedding: nn.Module | None = None,
-        n_classes: int | None = None,
         prior_prototypes: Tensor | None = None,
+        learn_prior: bool = False,
+        learn_shares: bool = False,
+        metric: str = "euclidean",
+        learn_metric: bool = False,
     ) -> None:
-        super().__init__()
-        self.embedding = nn.Identity() if embedding is None else embedding
-        self.n_classes = n_classes
-        if isinstance(prior_prototypes, nn.Parameter):
-            self.prior_prototypes = prior_prototypes
-        else:
-            self.register_buffer("prior_prototypes", prior_prototypes)
+        super().__init__(embedding, prior_prototypes, learn_prior, learn_shares)
+        if metric not in METRICS:
+            raise ValueError(f"metric must be one of {', '.join(METRICS)}; got {metric!r}.")
+        self.metric = metric
+        if metric == "mahalanobis":
+            self.log_task_rows = nn.Parameter(torch.zeros(()), learn_metric)
+            self.log_ridge = nn.Parameter(torch.zeros(()), learn_metric)
 
-    def adapt(self, support: Support) -> State:
-        """Compute the prototypes of every task.
+    def extra_repr(self) -> str:
+        return f"metric={self.metric!r}"
 
-        While training, they are a differentiable function of the embedding; in evaluation mode,
-        they are detached. Threads may call this at the same time in evaluation mode.
+    def _compare(self, state: State, embedded: Tensor) -> Tensor:
+        if self.metric == "euclidean":
+            return -squared_distances(embedded, state["prototypes"], state["class_mask"])
+        # After a product with the inverse of a root of Q, the distance is Euclidean.
+        differences = embedded.unsqueeze(1) - state["prototypes"].unsqueeze(2)
+        whitened = torch.linalg.solve_triangular(state["root"], differences.mT, upper=False)
+        return -0.5 * whitened.square().sum(dim=2).mT
 
-        Parameters
-        ----------
-        support : Support
-            Labelled rows of ``B`` tasks.
+    def _statistics(self, support: Support) -> State:
+        """With the Mahalanobis distance also "scatter", (B, C, E, E), around the means."""
+        statistics = super()._statistics(support)
+        if self.metric == "euclidean":
+            return statistics
+        members, _ = class_members(support, len(self.has_prior))
+        own_mean = (members > 0).to(members.dtype) @ statistics["means"]
+        centred = torch.where(support.mask.unsqueeze(-1), support.X - own_mean, 0.0)
+        scatter = torch.einsum("bsc,bsd,bse->bcde", members, centred, centred)
+        return statistics | {"scatter": scatter}
 
-        Returns
-        -------
-        dict of Tensor
-            "prototypes", of shape (B, C, E), and "class_mask", of shape (B, C): the classes that
-            exist and have a prototype, be it a prior one.
-        """
-        with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
-            embedded = forward_shared(self.embedding, support.X, support.mask)
-            members = self._members(support)
-            prototypes, known = _class_means(embedded, members)
-            if self.prior_prototypes is not None:
-                prototypes, known = _fill_in(prototypes, known, self.prior_prototypes)
-        class_mask = known if support.class_mask is None else known & support.class_mask
-        return {"prototypes": prototypes, "class_mask": class_mask}
+    def _merge(self, first: State, second: State) -> State:
+        merged = super()._merge(first, second)
+        if self.metric == "euclidean":
+            return merged
+        # The rows' scatter around their common mean has a part between the two means.
+        between = second["means"] - first["means"]
+        total = torch.where(merged["counts"] > 0, merged["counts"], 1.0)
+        factor = (first["counts"] * second["counts"] / total)[..., None, None]
+        outer = between.unsqueeze(-1) * between.unsqueeze(-2)
+        return merged | {"scatter": first["scatter"] + second["scatter"] + factor * outer}
 
-    def forward(self, state: State, X: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Compute the negative squared distances of query rows to the prototypes.
+    def _to_state(self, statistics: State, class_mask: Tensor | None) -> State:
+        """With the Mahalanobis distance also "root", the Cholesky factors of the matrices Q."""
+        state = super()._to_state(statistics, class_mask)
+        if self.metric == "mahalanobis":
+            state["root"] = cholesky(self._covariances(statistics))
+        return state
 
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` returned.
-        X : Tensor of shape (B, Q, D)
-            Query rows of each task.
-        mask : bool Tensor of shape (B, Q), optional
-            True for real rows, False for padding; None means that all are real.
-
-        Returns
-        -------
-        Tensor of shape (B, Q, C)
-            Logits; a very negative number for classes without a prototype.
-        """
-        if mask is None:
-            mask = torch.ones(X.shape[:2], dtype=torch.bool, device=X.device)
-        embedded = forward_shared(self.embedding, X, mask)
-        class_mask = state["class_mask"]
-        distances = squared_distances(embedded, state["prototypes"], class_mask)
-        return mask_classes(-distances, class_mask)
-
-    def _members(self, support: Support) -> Tensor:
-        """How much each row counts for each class, of shape (B, S, C)."""
-        members = F.one_hot(support.y, self._n_slots(support)) * support.mask.unsqueeze(-1)
-        return members if support.weight is None else members * support.weight.unsqueeze(-1)
-
-    def _n_slots(self, support: Support) -> int:
-        if support.class_mask is not None:
-            return support.class_mask.shape[1]
-        if self.n_classes is not None:
-            return self.n_classes
-        n_prior = 0 if self.prior_prototypes is None else len(self.prior_prototypes)
-        n_seen = int(support.y.max()) + 1 if support.y.numel() else 0
-        return max(n_prior, n_seen)
+    def _covariances(self, statistics: State) -> Tensor:
+        """The matrices Q of the classes, of shape (B, C, E, E)."""
+        counts, means, scatter = (statistics[name] for name in ("counts", "means", "scatter"))
+        n_rows = counts.sum(dim=1).view(-1, 1, 1)
+        divisor = torch.where(n_rows > 0, n_rows, 1.0)
+        centred = means - counts.unsqueeze(1) @ means / divisor
+        of_task = scatter.sum(dim=1) + (counts.unsqueeze(-1) * centred).mT @ centred
+        counts = counts[..., None, None]
+        of_class = scatter / torch.where(counts > 0, counts, 1.0)
+        own = counts / (counts + self.log_task_rows.exp())
+        ridge = self.log_ridge.exp() * torch.eye(means.shape[-1]).to(means)
+        return own * of_class + (1.0 - own) * (of_task / divisor).unsqueeze(1) + ridge
 
 
 def squared_distances(X: Tensor, prototypes: Tensor, class_mask: Tensor | None = None) -> Tensor:
@@ -167,21 +181,3 @@ def _mean_prototype(prototypes: Tensor, class_mask: Tensor | None) -> Tensor:
         return prototypes.mean(dim=1, keepdim=True)
     total = torch.where(class_mask.unsqueeze(-1), prototypes, 0.0).sum(dim=1, keepdim=True)
     return total / class_mask.sum(dim=1).clamp(min=1).view(-1, 1, 1)
-
-
-def _class_means(embedded: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean embedding of each class, zero for an empty one, and which classes are not empty."""
-    counts = members.sum(dim=1)
-    sums = members.mT.to(embedded.dtype) @ embedded
-    return sums / torch.where(counts > 0, counts, 1).unsqueeze(-1), counts > 0
-
-
-def _fill_in(prototypes: Tensor, known: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
-    """Put the prior prototypes into the slots that no support row has filled."""
-    n_slots = known.shape[1]
-    n_prior = min(len(prior), n_slots)
-    padded = F.pad(prior[:n_prior], (0, 0, 0, n_slots - n_prior))
-    has_prior = torch.arange(n_slots, device=known.device) < n_prior
-    has_prior = has_prior & ~padded.isnan().any(dim=-1)
-    padded = padded.nan_to_num()
-    return torch.where(known.unsqueeze(-1), prototypes, padded), known | has_prior

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from skmeta.nets._cholesky import cholesky
+from skmeta.nets._class_slots import class_members
 from skmeta.nets._linear_head import LinearHead
 from skmeta.nets._losses import mask_classes
 from skmeta.nets._state import State
@@ -77,24 +78,8 @@ class RidgeHead(LinearHead):
         self.prior_weight = nn.Parameter(torch.zeros(n_features, n_outputs), learn_prior)
         self.prior_intercept = nn.Parameter(torch.zeros(1, n_outputs), learn_prior)
 
-    def forward(self, state: State, X: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Apply the heads to query rows.
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` returned.
-        X : Tensor of shape (B, Q, D)
-            Query rows of each task.
-        mask : bool Tensor of shape (B, Q), optional
-            True for real rows, False for padding; None means that all are real.
-
-        Returns
-        -------
-        Tensor of shape (B, Q, O)
-            Outputs.
-        """
-        return torch.baddbmm(state["intercept"], self._embed(X, mask), state["weight"])
+    def _predict(self, state: State, embedded: Tensor, mask: Tensor) -> Tensor:
+        return torch.baddbmm(state["intercept"], embedded, state["weight"])
 
     def _solve(self, table: Tensor) -> State:
         """Heads, "weight" of shape (B, E, O) and "intercept" of shape (B, 1, O)."""
@@ -161,31 +146,13 @@ class RidgeClassifierHead(RidgeHead):
         # One-hot targets make outputs of about 0 and 1: far too small for logits.
         self.log_scale = nn.Parameter(torch.tensor(math.log(5.0)))
 
-    def forward(self, state: State, X: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Compute the logits of query rows.
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` returned.
-        X : Tensor of shape (B, Q, D)
-            Query rows of each task.
-        mask : bool Tensor of shape (B, Q), optional
-            True for real rows, False for padding; None means that all are real.
-
-        Returns
-        -------
-        Tensor of shape (B, Q, C)
-            Logits; a very negative number for classes that a task does not have.
-        """
-        logits = self.log_scale.exp() * super().forward(state, X, mask)
+    def _predict(self, state: State, embedded: Tensor, mask: Tensor) -> Tensor:
+        logits = self.log_scale.exp() * super()._predict(state, embedded, mask)
         return mask_classes(logits, state.get("class_mask"))
 
     def _target(self, support: Support) -> Tensor:
-        if support.class_mask is not None:
-            return F.one_hot(support.y, support.class_mask.shape[1])
-        n_seen = int(support.y.max()) + 1 if support.y.numel() else 0
-        return F.one_hot(support.y, max(n_seen, self.prior_weight.shape[1]))
+        # The weights of rows are the table's business.
+        return class_members(support._replace(weight=None), self.prior_weight.shape[1])[0]
 
 
 def _ridge(

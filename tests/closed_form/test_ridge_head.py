@@ -124,8 +124,12 @@ def test_shared_classes_have_a_prior():
     model = meta.partial_adapt(X[:1], y[:1])
     whole = meta.fit_adapt(X[:1], y[:1])
     np.testing.assert_allclose(model.predict_proba(X), whole.predict_proba(X))
-    with pytest.raises(ValueError, match="unknown class"):
-        model.partial_adapt(X[:1], [7])
+    # A class that no training task had starts from nothing.
+    X_new = np.full((4, 3), 30.0)
+    wider = model.partial_adapt(X_new, [-1] * 4)
+    assert wider.classes_.tolist() == [-1, 0, 1, 2]
+    assert set(wider.predict(X_new)) == {-1}
+    assert wider.score(X, y) > 0.9
 
 
 def test_user_modules():

@@ -73,3 +73,54 @@ def test_partial_fit_takes_running_means():
     proba = stream.predict_proba(X)
     assert_allclose(proba[:, :3], whole.predict_proba(X), rtol=1e-6)
     assert_array_equal(proba[:, 3], 0)  # announced, never seen
+
+
+def test_rows_and_classes_one_by_one():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(12), 10)
+    X = 3.0 * rng.normal(size=(12, 4))[y] + rng.normal(size=(120, 4))
+    tasks = make_n_way_tasks(X, y, n_way=3, n_query=5, n_tasks=50, random_state=0)
+    for metric in ("euclidean", "mahalanobis"):
+        meta = PrototypeClassifier(metric=metric, max_epochs=2, random_state=0).fit(tasks)
+        rows, model = np.array([115, 116, 3, 47, 117, 4, 48, 5, 6]), meta
+        for row in rows:
+            model = model.partial_adapt(X[[row]], y[[row]])
+        whole = meta.fit_adapt(X[rows], y[rows])
+        assert_array_equal(model.classes_, whole.classes_)
+        assert_allclose(model.predict_proba(X), whole.predict_proba(X), rtol=1e-6)
+
+
+def test_mahalanobis_distances_see_shapes():
+    """Classes are long and thin, and lie side by side."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(40), 30)
+    spread = np.where((y % 2 == 0)[:, None], [3.0, 0.2], [0.2, 3.0])
+    X = 2.0 * rng.normal(size=(40, 2))[y] + spread * rng.normal(size=(1200, 2))
+    options = {"n_way": 3, "n_support": 10, "n_query": 10, "random_state": 0}
+    test = make_n_way_tasks(X, y, n_tasks=100, **options)
+    scores = {
+        metric: PrototypeClassifier(module=None, preprocessor=None, metric=metric)
+        .fit(test)
+        .set_params(n_support=30)
+        .score(test)
+        for metric in ("euclidean", "mahalanobis")
+    }
+    assert scores["mahalanobis"] > scores["euclidean"] + 0.1
+
+
+def test_frequencies_of_shared_classes_count():
+    """Rows tell nothing of their class: all that can be known is how frequent it is."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(2000, 2)), (rng.random(2000) < 0.9).astype(int)
+    tasks = TaskCollection(X, y, np.arange(0, 2001, 40))
+
+    def log_loss(priors):
+        meta = PrototypeClassifier(priors=priors, max_epochs=15, random_state=0).fit(tasks[:40])
+        models = [meta.fit_adapt(task.X[:5], task.y[:5]) for task in tasks[40:]]
+        proba = [m.predict_proba(t.X[5:])[:, 1] for m, t in zip(models, tasks[40:], strict=True)]
+        true = np.concatenate([task.y[5:] for task in tasks[40:]])
+        return -np.log(np.where(true, np.concatenate(proba), 1 - np.concatenate(proba))).mean()
+
+    learned = log_loss("learned")
+    assert learned < 0.36  # the entropy is 0.325
+    assert learned < log_loss("uniform")

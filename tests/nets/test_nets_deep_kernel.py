@@ -1,11 +1,13 @@
+import math
+
 import pytest
 import torch
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, DotProduct, PairwiseKernel, WhiteKernel
 
-from skmeta.nets import MLP, DeepKernel, Support, gaussian_nll
+from skmeta.nets import MLP, DeepKernel, SpectralMixture, Support, gaussian_nll
 
-KERNELS = ["rbf", "cosine", "linear"]
+KERNELS = ["rbf", "cosine", "linear", "spectral_mixture"]
 SKLEARN = {
     "rbf": RBF(0.7),
     "cosine": PairwiseKernel(metric="cosine"),
@@ -25,7 +27,7 @@ def learned(kernel="rbf", n_outputs=1):
     return process
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", SKLEARN)
 @pytest.mark.parametrize("n_rows", [1, 5, 40])
 def test_without_embedding_and_prior_it_is_that_of_scikit_learn(kernel, n_rows, pad):
     X, y, X_query = torch.randn(n_rows, 3), torch.randn(n_rows, 2), torch.randn(6, 3)
@@ -113,5 +115,27 @@ def test_length_scales_start_at_the_order_of_distances():
 
 
 def test_unknown_kernels_are_refused():
-    with pytest.raises(ValueError, match="kernel must be one of rbf, cosine, linear; got 'sine'"):
+    with pytest.raises(ValueError, match=r"kernel must be one of .* got 'sine'"):
         DeepKernel(None, 1, 1, kernel="sine")
+
+
+def test_spectral_mixture_in_one_dimension_is_that_of_the_paper():
+    kernel = SpectralMixture(1, n_mixtures=3).double()
+    with torch.no_grad():
+        for param in kernel.parameters():
+            param.normal_()
+    X, Y = torch.randn(1, 5, 1).double(), torch.randn(1, 4, 1).double()
+    lag = X[0] - Y[0].T
+    variance = (kernel.log_bandwidth.exp() / (2 * math.pi)) ** 2
+    expected = sum(
+        w * torch.exp(-2 * math.pi**2 * lag**2 * v) * torch.cos(2 * math.pi * lag * mu)
+        for w, v, mu in zip(kernel.weight_logit.softmax(0), variance, kernel.frequency, strict=True)
+    )
+    torch.testing.assert_close(kernel(X, Y)[0], expected)
+
+
+def test_spectral_mixture_is_a_kernel():
+    rows = torch.randn(1, 30, 3).double()
+    gram = SpectralMixture(3).double()(rows, rows)
+    torch.testing.assert_close(gram.diagonal(dim1=1, dim2=2), torch.ones(1, 30).double())
+    assert torch.linalg.eigvalsh(gram).min() > -1e-12

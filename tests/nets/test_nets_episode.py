@@ -9,7 +9,7 @@ from skmeta.nets import MAML, MLP, ConvNet, Episode, PrototypeNet, cross_entropy
 
 def learners():
     embedding = ConvNet((1, 4, 4), n_outputs=None, n_channels=3, n_blocks=1)
-    return [MAML(MLP(16, 3), cross_entropy), PrototypeNet(embedding, n_classes=3)]
+    return [MAML(MLP(16, 3), cross_entropy), PrototypeNet(embedding)]
 
 
 @pytest.mark.parametrize("learner", learners(), ids=lambda learner: type(learner).__name__)
@@ -46,7 +46,7 @@ def test_meta_training_on_sinusoids_adapts_better():
         batch, y_query = draw(n_tasks)
         return squared_error(episode(**batch), y_query).mean()
 
-    episode = Episode(MAML(MLP(1, 1), squared_error, inner_lr=0.01))
+    episode = Episode(MAML(MLP(1, 1), squared_error))
     optimizer = torch.optim.Adam(episode.parameters(), lr=3e-3)
     before = loss(600).item()
     for _ in range(800):

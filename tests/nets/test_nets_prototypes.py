@@ -1,3 +1,4 @@
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -5,7 +6,14 @@ import torch
 from sklearn.neighbors import NearestCentroid
 from torch import nn
 
-from skmeta.nets import MLP, ConvNet, PrototypeNet, Support, squared_distances
+from skmeta.nets import (
+    MLP,
+    ConvNet,
+    PrototypeNet,
+    Support,
+    cross_entropy,
+    squared_distances,
+)
 
 
 def embed(n_features=2):
@@ -51,8 +59,8 @@ def test_distances_survive_a_far_origin():
 
 def test_logits_survive_a_far_origin_and_absent_classes(pad):
     X, y = 1e4 + torch.randn(20, 3), torch.arange(20) % 4
-    net = PrototypeNet(n_classes=50)
-    state = net.adapt(pad([(X, y)]))
+    net = PrototypeNet()
+    state = net.adapt(pad([(X, y)], (torch.arange(50) < 4)[None]))
     exact = (X[:, None].double() - state["prototypes"][0, :4].double()).square().sum(-1)
     torch.testing.assert_close(-net(state, X[None])[0, :, :4].double(), exact, rtol=1e-3, atol=1e-3)
 
@@ -76,13 +84,14 @@ def test_distances_have_right_derivatives():
     ids=["none", "mlp", "conv", "convnet", "batch norm"],
 )
 def test_padded_tasks_equal_tasks_one_by_one(embedding, pad, classification_tasks):
-    net = PrototypeNet(embedding, n_classes=3)
+    net = PrototypeNet(embedding)
+    class_mask = torch.ones(3, 3).bool()
     tasks = classification_tasks([5, 2, 0], n_features=16)
     queries = classification_tasks([1, 4, 6], n_features=16)
     query = pad(queries)
-    output = net(net.adapt(pad(tasks)), query.X, query.mask)
+    output = net(net.adapt(pad(tasks, class_mask)), query.X, query.mask)
     for i, (task, (X_query, _)) in enumerate(zip(tasks, queries, strict=True)):
-        alone = net(net.adapt(pad([task])), X_query[None])
+        alone = net(net.adapt(pad([task], class_mask[:1])), X_query[None])
         torch.testing.assert_close(output[i : i + 1, : len(X_query)], alone)
 
 
@@ -104,16 +113,16 @@ def test_number_of_slots(pad):
 
     assert n_slots(PrototypeNet()) == 2
     assert n_slots(PrototypeNet(prior_prototypes=prior)) == 4
-    assert n_slots(PrototypeNet(n_classes=7, prior_prototypes=prior)) == 7
-    assert n_slots(PrototypeNet(n_classes=7), torch.ones(1, 3).bool()) == 3
+    assert n_slots(PrototypeNet(prior_prototypes=prior), torch.ones(1, 7).bool()) == 7
+    assert n_slots(PrototypeNet(), torch.ones(1, 3).bool()) == 3
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 4])
 def test_prior_prototypes_stand_in_for_absent_classes(pad, n_classes):
     prior = torch.randn(3, 2)
     X, y = torch.randn(4, 2), torch.tensor([1, 1, 1, 1])
-    net = PrototypeNet(n_classes=n_classes, prior_prototypes=prior)
-    state = net.adapt(pad([(X, y)]))
+    net = PrototypeNet(prior_prototypes=prior)
+    state = net.adapt(pad([(X, y)], torch.ones(1, n_classes).bool()))
     prototypes, class_mask = state["prototypes"][0], state["class_mask"][0]
     torch.testing.assert_close(prototypes[1], X.mean(0))
     assert torch.equal(prototypes[0], prior[0])
@@ -129,27 +138,83 @@ def test_no_support_row_gives_the_prior(n_rows):
     state = PrototypeNet(prior_prototypes=prior).adapt(support)
     assert torch.equal(state["prototypes"], prior.expand(2, 3, 2))
     assert state["class_mask"].all()
-    without_prior = PrototypeNet(n_classes=3)
+    without_prior = PrototypeNet()
+    support = support._replace(class_mask=torch.ones(2, 3).bool())
     logits = without_prior(without_prior.adapt(support), torch.randn(2, 4, 2))
     torch.testing.assert_close(logits.softmax(-1), torch.full((2, 4, 3), 1 / 3))
 
 
-def test_prior_is_learned_if_a_parameter(pad):
-    prior = nn.Parameter(torch.randn(2, 2))
-    net = PrototypeNet(prior_prototypes=prior)
-    assert dict(net.named_parameters())["prior_prototypes"] is prior
-    X = torch.randn(3, 2)
-    net(net.adapt(pad([(X, torch.zeros(3).long())])), X[None]).sum().backward()
-    assert (prior.grad[0] == 0).all()
-    assert (prior.grad[1] != 0).all()
-    assert set(PrototypeNet(prior_prototypes=prior.data).state_dict()) == {"prior_prototypes"}
+def test_a_learned_prior_counts_as_rows(pad):
+    prior = torch.randn(3, 2).double()
+    net = PrototypeNet(None, prior, learn_prior=True).double()
+    net.log_prior_rows.data.fill_(math.log(2.0))
+    X = torch.randn(4, 2).double()
+    state = net.adapt(pad([(X, torch.tensor([0, 0, 0, 1]))]))
+    expected = torch.stack([(X[:3].sum(0) + 2 * prior[0]) / 5, (X[3] + 2 * prior[1]) / 3, prior[2]])
+    torch.testing.assert_close(state["prototypes"][0], expected)
+    net(state, X[None]).softmax(-1)[..., 0].sum().backward()
+    assert (net.prior_prototypes.grad != 0).all()
+
+
+def test_learned_shares_are_those_of_a_dirichlet_posterior(pad):
+    net = PrototypeNet(None, torch.zeros(3, 2).double(), learn_prior=True, learn_shares=True)
+    net = net.double()
+    net.log_share.data = torch.tensor([0.5, 0.3, 0.2]).double().log()
+    net.log_share_rows.data.fill_(math.log(4.0))
+    X = torch.zeros(4, 2).double()  # all prototypes are alike: shares alone make the difference
+    state = net.adapt(pad([(X, torch.tensor([0, 0, 0, 1]))]))
+    expected = torch.tensor([5.0, 2.2, 0.8]).double() / 8
+    torch.testing.assert_close(net(state, X[None]).softmax(-1)[0, 0], expected)
+
+
+def test_mahalanobis_distances_are_those_of_simple_cnaps(pad):
+    net = PrototypeNet(metric="mahalanobis").double()
+    X, y = torch.randn(9, 3).double(), torch.tensor([0, 0, 0, 0, 1, 1, 1, 1, 2])
+    X_query = torch.randn(5, 3).double()
+    logits = net(net.adapt(pad([(X, y)])), X_query[None])[0]
+    of_task = torch.cov(X.T, correction=0)
+    for code in range(3):
+        rows = X[y == code]
+        own = len(rows) / (len(rows) + 1)
+        of_class = torch.cov(rows.T, correction=0) if len(rows) > 1 else torch.zeros(3, 3)
+        covariance = own * of_class + (1 - own) * of_task + torch.eye(3)
+        difference = (X_query - rows.mean(0)).T
+        expected = -0.5 * (difference * torch.linalg.solve(covariance, difference)).sum(0)
+        torch.testing.assert_close(logits[:, code], expected)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "mahalanobis"])
+@pytest.mark.parametrize("n_prior", [0, 3])
+def test_rows_that_arrive_later_count_as_if_they_had_been_there(metric, n_prior, pad):
+    prior = torch.randn(n_prior, 2)
+    net = PrototypeNet(MLP(2, 2), prior, n_prior > 0, n_prior > 0, metric, learn_metric=True)
+    net = net.double().eval()
+    X, y = torch.randn(12, 2).double(), torch.tensor([0, 1, 0, 0, 1, 1, 2, 0, 3, 2, 2, 3])
+    state = net.adapt(pad([(X[:1], y[:1])]))
+    for part in (slice(1, 2), slice(2, 8), slice(8, 12)):
+        state = net.update(state, pad([(X[part], y[part])]))
+    whole = net.adapt(pad([(X, y)]))
+    assert state.keys() == whole.keys()
+    for name in whole:
+        torch.testing.assert_close(state[name], whole[name])
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "mahalanobis"])
+def test_gradients_are_those_of_finite_differences(metric, pad, classification_tasks):
+    net = PrototypeNet(embed(), torch.randn(3, 5), True, True, metric, learn_metric=True).double()
+    support, query = pad(classification_tasks([6, 2, 0])), pad(classification_tasks([2, 3, 1]))
+
+    def losses(*_params):  # which are perturbed in place
+        return cross_entropy(net(net.adapt(support), query.X, query.mask), query.y)
+
+    assert torch.autograd.gradcheck(losses, tuple(net.parameters()))
 
 
 def test_gradients_are_finite_with_empty_classes_and_tasks(pad, classification_tasks):
-    net = PrototypeNet(embed(), n_classes=4)
-    support = pad(classification_tasks([6, 0]))
+    net = PrototypeNet(embed())
+    support = pad(classification_tasks([6, 0]), torch.ones(2, 4).bool())
     net(net.adapt(support), support.X, support.mask).softmax(-1)[..., 0].sum().backward()
-    assert all(param.grad.isfinite().all() for param in net.parameters())
+    assert all(param.grad.isfinite().all() for param in net.embedding.parameters())
 
 
 def test_state_is_detached_in_evaluation(pad, classification_tasks):
@@ -160,8 +225,9 @@ def test_state_is_detached_in_evaluation(pad, classification_tasks):
 
 def test_threads_share_one_module(pad, classification_tasks):
     embedding = ConvNet((1, 4, 4), n_outputs=None, n_channels=3, n_blocks=1).double()
-    net = PrototypeNet(embedding, n_classes=3).eval()
-    supports = [pad(classification_tasks([5, 3], n_features=16)) for _ in range(40)]
+    net = PrototypeNet(embedding).eval()
+    class_mask = torch.ones(2, 3).bool()
+    supports = [pad(classification_tasks([5, 3], n_features=16), class_mask) for _ in range(40)]
     X_query = torch.randn(2, 4, 16).double()
 
     def predict(support):
