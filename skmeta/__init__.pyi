@@ -1,6 +1,12 @@
 from . import datasets as datasets
 from . import inspection as inspection
 from . import model_selection as model_selection
+from .amortized import HyperNetworkClassifier as HyperNetworkClassifier
+from .amortized import HyperNetworkRegressor as HyperNetworkRegressor
+from .amortized import InContextClassifier as InContextClassifier
+from .amortized import InContextRegressor as InContextRegressor
+from .amortized import NeuralProcessClassifier as NeuralProcessClassifier
+from .amortized import NeuralProcessRegressor as NeuralProcessRegressor
 from .base import BaseMetaLearner as BaseMetaLearner
 from .base import FewShotClassifier as FewShotClassifier
 from .base import FewShotRegressor as FewShotRegressor

@@ -30,7 +30,9 @@ from skmeta.nets._functional import (
 )
 from skmeta.nets._gaussian import MarginalEpisode, gaussian_nll, joint_gaussian_nll
 from skmeta.nets._head import bias_names, last_layer_names, split_head
+from skmeta.nets._hyper import HyperNet
 from skmeta.nets._imaml import IMAML
+from skmeta.nets._in_context import InContextNet
 from skmeta.nets._inner_sgd import InnerOptimizer, InnerSGD, LearnedRate
 from skmeta.nets._kernels import SpectralMixture
 from skmeta.nets._linear_head import LinearHead
@@ -40,17 +42,22 @@ from skmeta.nets._maml import MAML
 from skmeta.nets._matching import MatchingNet
 from skmeta.nets._mlp import MLP
 from skmeta.nets._multi_step import MultiStepEpisode, step_weights
+from skmeta.nets._neural_process import NeuralProcess
 from skmeta.nets._offset import Offset
 from skmeta.nets._prototypes import PrototypeNet, squared_distances
 from skmeta.nets._relation import RelationNet
 from skmeta.nets._reptile import ReptileEpisode
 from skmeta.nets._ridge_head import RidgeClassifierHead, RidgeHead
+from skmeta.nets._row_attention import RowAttention, log_weights
 from skmeta.nets._row_table import compress_rows, row_table
+from skmeta.nets._set_encoders import AttentionEncoder, MeanEncoder, TransformerEncoder
 from skmeta.nets._softmax_dual import softmax_dual
 from skmeta.nets._state import State, take_tasks
 from skmeta.nets._support import Support
 from skmeta.nets._support_batch import support_batch
 from skmeta.nets._svm_head import SVMHead
+from skmeta.nets._table_transformer import TableTransformer
+from skmeta.nets._target_code import CodedLearner, NumberCode, OwnClassCode, SharedClassCode
 from skmeta.nets._task_gradients import task_gradients, task_losses
 from skmeta.nets._weights import ClassWeight, weigh_classes
 
@@ -58,9 +65,11 @@ __all__ = [
     "IMAML",
     "MAML",
     "MLP",
+    "AttentionEncoder",
     "BayesianLinear",
     "ClassMeanLearner",
     "ClassWeight",
+    "CodedLearner",
     "ContextNet",
     "ConvNet",
     "DeepKernel",
@@ -68,6 +77,8 @@ __all__ = [
     "DualHead",
     "EmbeddingLearner",
     "Episode",
+    "HyperNet",
+    "InContextNet",
     "InnerOptimizer",
     "InnerSGD",
     "LearnedRate",
@@ -76,18 +87,26 @@ __all__ = [
     "LogisticHead",
     "MarginalEpisode",
     "MatchingNet",
+    "MeanEncoder",
     "MultiStepEpisode",
+    "NeuralProcess",
+    "NumberCode",
     "Offset",
+    "OwnClassCode",
     "PrototypeNet",
     "RelationNet",
     "ReptileEpisode",
     "RidgeClassifierHead",
     "RidgeHead",
+    "RowAttention",
     "SVMHead",
+    "SharedClassCode",
     "SpectralMixture",
     "State",
     "Support",
+    "TableTransformer",
     "TaskBatchNorm",
+    "TransformerEncoder",
     "bias_names",
     "cholesky",
     "class_members",
@@ -101,6 +120,7 @@ __all__ = [
     "initial_parameters",
     "joint_gaussian_nll",
     "last_layer_names",
+    "log_weights",
     "mask_classes",
     "masked_mean",
     "parameter_shapes",
