@@ -30,6 +30,7 @@ from .ensemble import MetaStackingClassifier as MetaStackingClassifier
 from .ensemble import MetaStackingRegressor as MetaStackingRegressor
 from .ensemble import PooledClassifier as PooledClassifier
 from .ensemble import PooledRegressor as PooledRegressor
+from .ensemble import StackingReport as StackingReport
 from .gradient_based import ANILClassifier as ANILClassifier
 from .gradient_based import ANILRegressor as ANILRegressor
 from .gradient_based import BiasMAMLClassifier as BiasMAMLClassifier

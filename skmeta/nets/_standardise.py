@@ -58,7 +58,8 @@ def weighted_ranks(values: Tensor, support: Tensor, weight: Tensor) -> Tensor:
     >>> import torch
     >>> from skmeta.nets._standardise import weighted_ranks
     >>> support = torch.tensor([[[1.0], [2.0]]])
-    >>> weighted_ranks(torch.tensor([[[0.0], [1.0], [1.5]]]), support, torch.ones(1, 2, 1)).flatten()
+    >>> rows = torch.tensor([[[0.0], [1.0], [1.5]]])
+    >>> weighted_ranks(rows, support, torch.ones(1, 2, 1)).flatten()
     tensor([0.0000, 0.2500, 0.5000])
     """
     difference = values.unsqueeze(2) - support.unsqueeze(1)

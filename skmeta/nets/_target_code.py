@@ -154,8 +154,8 @@ class OwnClassCode(NumberCode):
 class CodedLearner(EmbeddingLearner):
     """Base class of learners that a network for numbers underlies.
 
-    A subclass writes ``_learn(support) -> state`` and ``_answer(state, X) -> output`` for targets of
-    shape (B, S, n_targets) and outputs of shape (B, Q, n_outputs).
+    A subclass writes ``_learn(support) -> state`` and ``_answer(state, X) -> output``, for targets
+    of shape (B, S, n_targets) and outputs of shape (B, Q, n_outputs).
 
     Parameters
     ----------
