@@ -53,7 +53,8 @@ def regressors(
         return found
     found += [("pooled boosting", PooledRegressor("boosting")), ("support vectors", MetaSVR())]
     if tasks.n_rows <= _MANY_ROWS:
-        found.append(("forest", MetaForestRegressor(random_state=random_state)))
+        forest = MetaForestRegressor(support_strategy=support_strategy, random_state=random_state)
+        found.append(("forest", forest))
     boosting = MetaBoostingRegressor(support_strategy=support_strategy, random_state=random_state)
     return [*found, ("boosting and processes", boosting)]
 
@@ -70,7 +71,8 @@ def classifiers(
         return found
     found.append(("pooled boosting", PooledClassifier("boosting")))
     if tasks.n_rows <= _MANY_ROWS:
-        found.append(("forest", MetaForestClassifier(random_state=random_state)))
+        forest = MetaForestClassifier(support_strategy=support_strategy, random_state=random_state)
+        found.append(("forest", forest))
     boosting = MetaBoostingClassifier(support_strategy=support_strategy, random_state=random_state)
     return [*found, ("boosting and processes", boosting)]
 

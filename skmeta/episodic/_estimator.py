@@ -273,8 +273,12 @@ class NeuralMetaLearner(BaseMetaLearner):
             weight = support.mask.to(self._dtype) if support.weight is None else support.weight
             weight = weigh_classes(support.y, support.mask, class_weight, weight)
             support = support._replace(weight=weight)
-        moved = (part if part is None else part.to(self.device) for part in support)
-        return self._adapt_support(Support(*moved))
+        moved = {
+            name: part.to(self.device)
+            for name, part in support._asdict().items()
+            if part is not None
+        }
+        return self._adapt_support(support._replace(**moved))
 
     def _adapt_support(self, support: Support) -> dict[str, Tensor]:
         return self._learner.adapt(support)
@@ -340,8 +344,10 @@ class NeuralMetaClassifierMixin(MetaClassifierMixin):
         return torch.arange(self._n_slots)[None] < len(self.classes_)
 
     def _weights_of_classes(self) -> ClassWeight | None:
-        if self.class_weight is None or isinstance(self.class_weight, str):
-            return self.class_weight
+        if self.class_weight is None:
+            return None
+        if isinstance(self.class_weight, str):
+            return "balanced"
         if not self.shared_target_:
             raise ValueError(
                 f"class_weight must be 'balanced' or None where classes are a task's own, got "

@@ -84,9 +84,10 @@ def layer_gradients(
         delta = delta * support.class_mask.unsqueeze(1)
     gradients = {}
     for i, (weight, bias) in reversed(list(enumerate(layers.names))):
-        gradients[weight] = delta.mT @ inputs[i] if weight in adapted else None
-        if bias is not None:
-            gradients[bias] = delta.sum(dim=1) if bias in adapted else None
+        if weight in adapted:
+            gradients[weight] = delta.mT @ inputs[i]
+        if bias in adapted:
+            gradients[bias] = delta.sum(dim=1)
         if i:
             delta = product(delta, params[weight]) * slopes[i - 1]
     return {name: gradients[name] for name in adapted}

@@ -22,6 +22,7 @@ from skmeta.tree._prior import Supports, TreePrior
 from skmeta.tree._selection import Choice, select
 from skmeta.tree._splitting import SplitPrior
 from skmeta.tree._tree_departure import TreeDeparture
+from skmeta.tree._trust import FULL_TRUST, SCALES, Trust, few_shot_episodes, learn_trust
 
 Array = NDArray[np.floating]
 Index = NDArray[np.intp]
@@ -32,6 +33,15 @@ _ALONE = Settings(max_depth=6, min_samples_leaf=1)
 # Settings are compared on so many trees of a forest.
 _MAX_TREES = 20
 _MAX_SEED = 2**31 - 10**6
+
+
+class _Fitted(NamedTuple):
+    """Trees to predict with, those that were learned from, and what was learned."""
+
+    grown: Committee
+    choice: Choice
+    learned: Learned
+    trust: Trust
 
 
 class At(NamedTuple):
@@ -53,6 +63,7 @@ class BaseMetaTree(BaseMetaLearner):
         "node_variance": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "smoothing": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "center": ["boolean"],
+        "support_strategy": [StrOptions({"random", "first"})],
         "random_state": ["random_state"],
     }
     # What "auto" chooses from.
@@ -64,6 +75,7 @@ class BaseMetaTree(BaseMetaLearner):
     node_variance: float | Literal["auto"]
     smoothing: float | Literal["auto"]
     center: bool
+    support_strategy: Literal["random", "first"]
     random_state: Any
     n_jobs: int | None = None
 
@@ -105,6 +117,20 @@ class BaseMetaTree(BaseMetaLearner):
     def _learn(self, table: Table, choice: Choice, variances: Array | None) -> Learned:
         """Variances, unless they are given, and the noise."""
 
+    @abstractmethod
+    def _unseen(self, table: Table, choice: Choice) -> tuple[Array, Array]:
+        """Targets and, from trees that have not seen the task, what tasks share."""
+
+    def _learn_trust(self, table: Table, choice: Choice, learned: Learned) -> tuple[Learned, Trust]:
+        """How far to trust support rows that are the first of their task."""
+        if self.support_strategy == "random":
+            return learned, FULL_TRUST
+        n_levels = choice.settings.max_depth + 1
+        episodes = few_shot_episodes(table, choice.committee, n_levels)
+        scales = SCALES if self.node_variance == "auto" else (1.0,)
+        targets, shared = self._unseen(table, choice)
+        return learn_trust(episodes, targets, shared, learned, scales, is_classes=table.is_classes)
+
     def _learn_splitting(self, table: Table, choice: Choice, learned: Learned) -> SplitPrior | None:
         """Whether tasks may split leaves further."""
         return None
@@ -119,8 +145,9 @@ class BaseMetaTree(BaseMetaLearner):
         if len(tasks) > 1:
             choice = self._select(table, has_seen, seed)
             grown, choice = self._regrow(table, choice, has_seen, seed)
-            learned = self._learn(table, choice, self._given_variances(choice.settings))
-            splitting = self._learn_splitting(table, choice, learned)
+            fitted = self._learn_values(table, grown, choice)
+            grown, learned, self._trust = fitted.grown, fitted.learned, fitted.trust
+            splitting = self._learn_splitting(table, fitted.choice, learned)
             settings, variances, noise = choice.settings, learned.variances, learned.noise_variance
         else:
             settings = self._candidates(_ALONE.max_depth, _ALONE.min_samples_leaf)[0]
@@ -129,12 +156,36 @@ class BaseMetaTree(BaseMetaLearner):
             given = self._given_variances(settings)
             variances = np.zeros(settings.max_depth + 1) if given is None else given
             noise, splitting = self._noise_alone(table, grown), None
+            self._trust = FULL_TRUST
         self.max_depth_, self.min_samples_leaf_ = settings.max_depth, settings.min_samples_leaf
         self.smoothing_, self.node_variances_ = settings.smoothing, variances
+        self.shots_, self.trust_ = self._trust.shots.astype(int), self._trust.correlation
         self._prior = TreePrior(
             grown.nodes, variances, None if table.is_classes else noise, splitting
         )
         self._describe(grown)
+
+    def _learn_values(self, table: Table, grown: Committee, choice: Choice) -> _Fitted:
+        """Learn variances and trust and, with them, whether values are to hold levels of tasks.
+
+        Values that do not are better to depart from, and those that do predict better where a
+        task is hardly adapted to, as when its first rows are not to be trusted.
+        """
+        centered = self._learn_departures(table, grown, choice)
+        if self.support_strategy == "random" or table.is_classes or not self.center:
+            return centered
+        smoothing = choice.settings.smoothing
+        whole = self._learn_departures(
+            table,
+            grown.with_levels(table, smoothing),
+            choice._replace(committee=choice.committee.with_levels(table, smoothing)),
+        )
+        return min(centered, whole, key=lambda fitted: fitted.trust.losses.sum())
+
+    def _learn_departures(self, table: Table, grown: Committee, choice: Choice) -> _Fitted:
+        learned = self._learn(table, choice, self._given_variances(choice.settings))
+        learned, trust = self._learn_trust(table, choice, learned)
+        return _Fitted(grown, choice, learned, trust)
 
     def _select(self, table: Table, has_seen: NDArray[np.bool_], seed: int) -> Choice:
         def grow_with(settings: Settings) -> Committee:
@@ -163,9 +214,14 @@ class BaseMetaTree(BaseMetaLearner):
         return float(np.mean((table.targets - values) ** 2)) or 1e-12
 
     def _table(self, tasks: TaskCollection) -> Table:
-        """Rows in an order that depends on what they hold, not on how they are stored."""
-        hashes = tasks.row_hashes()[tasks.row_index()]
-        order = np.lexsort((hashes, tasks.row_task))
+        """Rows as they are stored, if that is the order of time.
+
+        Otherwise in an order that depends on what they hold, not on how they are stored.
+        """
+        order = np.arange(len(tasks.y))
+        if self.support_strategy == "random":
+            hashes = tasks.row_hashes()[tasks.row_index()]
+            order = np.lexsort((hashes, tasks.row_task))
         targets = self._indicators(tasks.y[order])
         return Table(tasks.X[order], targets, tasks.row_task, len(tasks), is_classifier(self))
 
@@ -192,5 +248,7 @@ class BaseMetaTree(BaseMetaLearner):
     def _at(self, X: Any) -> At:
         X = self._validate_query(X)
         leaves = self._prior.apply(X)
-        departure = self._departure(self._prior, leaves, X)
-        return At(leaves, self._prior_at(self._prior, leaves), *departure)
+        mean, variance = self._departure(self._prior, leaves, X)
+        spread = self._prior.spread(leaves)[:, None]
+        mean, variance = self._trust.carry(self.n_support_, mean, variance, spread)
+        return At(leaves, self._prior_at(self._prior, leaves), mean, variance)

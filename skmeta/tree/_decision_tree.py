@@ -45,6 +45,10 @@ class MetaDecisionTreeRegressor(OneTree, _NumberTrees):
         leaves the structure to the tasks together. "auto" learns it.
     center : bool, default=True
         Whether to take the tasks' own levels off the target to grow the tree.
+    support_strategy : {"random", "first"}, default="random"
+        How the support rows of a new task will come: at random, or as the first ones of the task.
+        With "first", rows of training tasks must be stored in the order of time, and how far to
+        trust first rows is learned from what they said of later ones.
     random_state : int, RandomState instance or None, default=None
         Draws the order in which columns are tried, which decides between equal splits.
     preprocessor : "auto", None or transformer, default="auto"
@@ -60,6 +64,9 @@ class MetaDecisionTreeRegressor(OneTree, _NumberTrees):
         depart from what they share.
     smoothing_ : float
         The shrinkage of the shared values in use.
+    shots_, trust_ : ndarray of shape (n_shots,)
+        Numbers of support rows, and for each the correlation of a task's departure in its support
+        with that in its later rows: 0 does not adapt. 1 with `support_strategy="random"`.
     noise_variance_ : float
         Variance of the target around a task's own tree.
     split_probability_ : float
@@ -127,6 +134,7 @@ class MetaDecisionTreeRegressor(OneTree, _NumberTrees):
         smoothing: float | Literal["auto"] = "auto",
         split_probability: float | Literal["auto"] = "auto",
         center: bool = True,
+        support_strategy: Literal["random", "first"] = "random",
         random_state: Any = None,
         preprocessor: Any = "auto",
     ):
@@ -136,6 +144,7 @@ class MetaDecisionTreeRegressor(OneTree, _NumberTrees):
         self.smoothing = smoothing
         self.split_probability = split_probability
         self.center = center
+        self.support_strategy = support_strategy
         self.random_state = random_state
         self.preprocessor = preprocessor
 
@@ -178,6 +187,10 @@ class MetaDecisionTreeClassifier(OneTree, _ClassTrees):
         leaves the structure to the tasks together. "auto" learns it.
     center : bool, default=True
         Whether to take the tasks' own levels off the target to grow the tree.
+    support_strategy : {"random", "first"}, default="random"
+        How the support rows of a new task will come: at random, or as the first ones of the task.
+        With "first", rows of training tasks must be stored in the order of time, and how far to
+        trust first rows is learned from what they said of later ones.
     random_state : int, RandomState instance or None, default=None
         Draws the order in which columns are tried, which decides between equal splits.
     preprocessor : "auto", None or transformer, default="auto"
@@ -195,6 +208,9 @@ class MetaDecisionTreeClassifier(OneTree, _ClassTrees):
         depart from what they share.
     smoothing_ : float
         The shrinkage of the shared values in use.
+    shots_, trust_ : ndarray of shape (n_shots,)
+        Numbers of support rows, and for each the correlation of a task's departure in its support
+        with that in its later rows: 0 does not adapt. 1 with `support_strategy="random"`.
     split_probability_ : float
         Prior probability of a split of a task's own.
     tree_ : DecisionTreeRegressor
@@ -263,6 +279,7 @@ class MetaDecisionTreeClassifier(OneTree, _ClassTrees):
         smoothing: float | Literal["auto"] = "auto",
         split_probability: float | Literal["auto"] = "auto",
         center: bool = True,
+        support_strategy: Literal["random", "first"] = "random",
         random_state: Any = None,
         preprocessor: Any = "auto",
     ):
@@ -272,5 +289,6 @@ class MetaDecisionTreeClassifier(OneTree, _ClassTrees):
         self.smoothing = smoothing
         self.split_probability = split_probability
         self.center = center
+        self.support_strategy = support_strategy
         self.random_state = random_state
         self.preprocessor = preprocessor

@@ -42,6 +42,10 @@ class MetaForestRegressor(ManyTrees, _NumberTrees):
         Share of the training tasks that each tree is grown on.
     center : bool, default=True
         Whether to take the tasks' own levels off the target to grow the trees [1]_.
+    support_strategy : {"random", "first"}, default="random"
+        How the support rows of a new task will come: at random, or as the first ones of the task.
+        With "first", rows of training tasks must be stored in the order of time, and how far to
+        trust first rows is learned from what they said of later ones.
     n_jobs : int or None, default=None
         Threads that grow trees.
     random_state : int, RandomState instance or None, default=None
@@ -59,6 +63,9 @@ class MetaForestRegressor(ManyTrees, _NumberTrees):
         depart from what they share.
     smoothing_ : float
         The shrinkage of the shared values in use.
+    shots_, trust_ : ndarray of shape (n_shots,)
+        Numbers of support rows, and for each the correlation of a task's departure in its support
+        with that in its later rows: 0 does not adapt. 1 with `support_strategy="random"`.
     noise_variance_ : float
         Variance of the target around a task's own forest.
     estimators_ : list of DecisionTreeRegressor
@@ -118,6 +125,7 @@ class MetaForestRegressor(ManyTrees, _NumberTrees):
         max_tasks: float = 0.632,
         smoothing: float | Literal["auto"] = "auto",
         center: bool = True,
+        support_strategy: Literal["random", "first"] = "random",
         n_jobs: int | None = None,
         random_state: Any = None,
         preprocessor: Any = "auto",
@@ -130,6 +138,7 @@ class MetaForestRegressor(ManyTrees, _NumberTrees):
         self.max_tasks = max_tasks
         self.smoothing = smoothing
         self.center = center
+        self.support_strategy = support_strategy
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.preprocessor = preprocessor
@@ -167,6 +176,10 @@ class MetaForestClassifier(ManyTrees, _ClassTrees):
         Share of the training tasks that each tree is grown on.
     center : bool, default=True
         Whether to take the tasks' own levels off the target to grow the trees [1]_.
+    support_strategy : {"random", "first"}, default="random"
+        How the support rows of a new task will come: at random, or as the first ones of the task.
+        With "first", rows of training tasks must be stored in the order of time, and how far to
+        trust first rows is learned from what they said of later ones.
     n_jobs : int or None, default=None
         Threads that grow trees.
     random_state : int, RandomState instance or None, default=None
@@ -186,6 +199,9 @@ class MetaForestClassifier(ManyTrees, _ClassTrees):
         depart from what they share.
     smoothing_ : float
         The shrinkage of the shared values in use.
+    shots_, trust_ : ndarray of shape (n_shots,)
+        Numbers of support rows, and for each the correlation of a task's departure in its support
+        with that in its later rows: 0 does not adapt. 1 with `support_strategy="random"`.
     estimators_ : list of DecisionTreeRegressor
         The trees, fitted by scikit-learn on indicators of the classes.
     n_support_ : int
@@ -245,6 +261,7 @@ class MetaForestClassifier(ManyTrees, _ClassTrees):
         max_tasks: float = 0.632,
         smoothing: float | Literal["auto"] = "auto",
         center: bool = True,
+        support_strategy: Literal["random", "first"] = "random",
         n_jobs: int | None = None,
         random_state: Any = None,
         preprocessor: Any = "auto",
@@ -257,6 +274,7 @@ class MetaForestClassifier(ManyTrees, _ClassTrees):
         self.max_tasks = max_tasks
         self.smoothing = smoothing
         self.center = center
+        self.support_strategy = support_strategy
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.preprocessor = preprocessor

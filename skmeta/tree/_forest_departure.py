@@ -15,7 +15,7 @@ from skmeta.tree._process import Rows, posterior
 Array = NDArray[np.floating]
 Index = NDArray[np.intp]
 
-# Working arrays hold about this many floats.
+# Working arrays hold about this many numbers.
 _BLOCK = 2**21
 
 
@@ -31,7 +31,7 @@ class ForestDeparture(NamedTuple):
         n_rows, n_support = leaves.shape[1], self.leaves.shape[1]
         mean = np.zeros((n_rows, len(self.weights)))
         variance = np.repeat(prior.spread(leaves)[:, None], len(self.weights), axis=1)
-        step = max(1, _BLOCK // max(1, n_support * len(prior.variances)))
+        step = _block(prior, n_support)
         for start in range(0, n_rows if n_support else 0, step):
             rows = slice(start, start + step)
             cross = shared_variance(prior, leaves[:, rows], self.leaves)
@@ -47,35 +47,73 @@ def shared_variance(prior: TreePrior, first: Index, second: Index) -> Array:
     Parameters
     ----------
     prior : TreePrior
-    first : ndarray of int of shape (n_trees, n_first)
+    first : ndarray of int of shape (n_trees, ..., n_first)
         Leaves of rows.
-    second : ndarray of int of shape (n_trees, n_second)
+    second : ndarray of int of shape (n_trees, ..., n_second)
 
     Returns
     -------
-    covariance : ndarray of shape (n_first, n_second)
+    covariance : ndarray of shape (..., n_first, n_second)
     """
-    total = np.zeros((first.shape[1], second.shape[1]))
-    for nodes, a, b in zip(prior.nodes, first, second, strict=True):
-        for of_a, of_b, variance in zip(
-            nodes.ancestors[a].T, nodes.ancestors[b].T, prior.variances, strict=False
-        ):
-            if variance > 0:
-                # -1 stands below a leaf, where there is no node to share.
-                total += variance * (of_a[:, None] == np.where(of_b < 0, -2, of_b))
-    return total / len(prior.nodes)
+    # Two paths have no node in common after the first that differs, so counting them will do.
+    of_first, of_second = _paths(prior, first, -1), _paths(prior, second, -2)
+    n_shared = np.zeros((*first.shape, second.shape[-1]), dtype=np.uint8)
+    for a, b in zip(of_first, of_second, strict=True):
+        n_shared += a[..., :, None] == b[..., None, :]
+    upto = np.append(0.0, np.cumsum(prior.variances))
+    return upto[n_shared].mean(axis=0)
+
+
+def _paths(prior: TreePrior, leaves: Index, nowhere: int) -> NDArray[np.int32]:
+    """The node of each level that rows pass; `nowhere` below their leaf.
+
+    Levels come first, so that arrays are compared level by level, in long runs.
+    """
+    paths = np.full((len(prior.variances), *leaves.shape), nowhere, dtype=np.int32)
+    for tree, (nodes, leaf) in enumerate(zip(prior.nodes, leaves, strict=True)):
+        path = np.moveaxis(nodes.ancestors[leaf], -1, 0)
+        paths[: len(path), tree] = np.where(path < 0, nowhere, path)
+    return paths
+
+
+def _block(prior: TreePrior, n_others: int) -> int:
+    """Rows to take at once where each is compared with so many others."""
+    return max(1, _BLOCK // max(1, n_others * len(prior.nodes)))
 
 
 def depart_in_forest(prior: TreePrior, supports: Supports) -> Iterator[ForestDeparture]:
-    """Departure of each task in a forest, by a linear system of the size of its support."""
-    noise = prior.noise_variance
-    likelihood = Bernoulli() if noise is None else Gaussian(noise)
-    n_outputs = supports.targets.shape[1]
-    for start, stop in zip(supports.offsets[:-1], supports.offsets[1:], strict=True):
-        rows = slice(start, stop)
-        leaves = supports.leaves[:, rows].copy()
-        kernel = shared_variance(prior, leaves, leaves)
-        kernels = np.broadcast_to(kernel, (n_outputs, *kernel.shape))
-        y = supports.targets[rows].T
-        found = posterior(kernels, Rows(y, supports.prior[rows].T, np.ones_like(y)), likelihood)
-        yield ForestDeparture(leaves, found.weights, found.precision)
+    """Departure of each task in a forest, by a linear system of the size of its support.
+
+    Tasks with as many rows are adapted to together.
+    """
+    sizes = np.diff(supports.offsets)
+    departures: dict[int, ForestDeparture] = {}
+    for size in np.unique(sizes):
+        tasks = np.flatnonzero(sizes == size)
+        step = max(1, _block(prior, size) // max(1, size))
+        for start in range(0, len(tasks), step):
+            some = tasks[start : start + step]
+            rows = supports.offsets[some, None] + np.arange(size)
+            departures.update(zip(some.tolist(), _depart(prior, supports, rows), strict=True))
+    return (departures[task] for task in range(len(sizes)))
+
+
+def _depart(prior: TreePrior, supports: Supports, rows: Index) -> Iterator[ForestDeparture]:
+    """Departures of tasks of equal size, `rows` of shape (n_tasks, n_rows)."""
+    likelihood = Bernoulli() if prior.noise_variance is None else Gaussian(prior.noise_variance)
+    leaves = supports.leaves[:, rows]
+    kernel = shared_variance(prior, leaves, leaves)
+    found = [
+        posterior(kernel, Rows(y, shared, np.ones_like(y)), likelihood)
+        for y, shared in zip(
+            np.moveaxis(supports.targets[rows], -1, 0),
+            np.moveaxis(supports.prior[rows], -1, 0),
+            strict=True,
+        )
+    ]
+    for task in range(len(rows)):
+        yield ForestDeparture(
+            leaves[:, task].copy(),
+            np.stack([output.weights[task] for output in found]),
+            np.stack([output.precision[task] for output in found]),
+        )

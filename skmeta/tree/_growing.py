@@ -89,6 +89,11 @@ class Committee(NamedTuple):
             smoothed[-1].values = node_means(nodes, leaves[rows], targets[rows], smoothing)
         return self._replace(nodes=smoothed)
 
+    def with_levels(self, table: Table, smoothing: float) -> Committee:
+        """The same trees with means of the whole targets as values."""
+        uncentered = self._replace(task_levels=np.zeros_like(self.task_levels))
+        return uncentered.smoothed(table, smoothing)
+
 
 def cut(nodes: Nodes, leaves: Index, depth: int | None) -> Index:
     """The nodes that rows end in if the tree is cut at a depth."""

@@ -13,37 +13,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
-from scipy.special import expit
 
-from skmeta.tree._growing import Committee, Table
+from skmeta.tree._episodes import Episodes
 from skmeta.tree._likelihood import Bernoulli, Gaussian
 from skmeta.tree._prior import MACKAY
-from skmeta.tree._process import Rows, evidence, posterior
+from skmeta.tree._process import evidence
 
 Array = NDArray[np.floating]
 Index = NDArray[np.intp]
 
-# Evidence of more tasks, or of more rows of a task, would cost more time than it gains.
-MAX_TASKS = 80
-MAX_EPISODES = 160  # there is one for each task and class
-MAX_ROWS = 25
 # Variances range this much below and above that of the target.
 _LEAST, _MOST = 1e-6, 1e2
-# Few-shot validation: rows to adapt to, and factors of the variances to choose from.
-_N_SUPPORT = 8
-_SCALES = (1.0, 0.3, 0.1, 0.03)
-
-
-class Episodes(NamedTuple):
-    """Rows of training tasks, padded, and which nodes they share in trees grown without them."""
-
-    rows: Index  # (n_tasks, n_rows), of the table
-    inside: Array  # (n_tasks, n_rows)
-    kernels: Array  # (n_tasks, n_rows, n_rows, n_levels), share of trees
-
-    def up_to(self, depth: int) -> Episodes:
-        """The same in trees that are cut at a depth."""
-        return self._replace(kernels=np.ascontiguousarray(self.kernels[..., : depth + 1]))
 
 
 class Learned(NamedTuple):
@@ -52,42 +32,6 @@ class Learned(NamedTuple):
     variances: Array  # (n_levels,)
     noise_variance: float
     log_evidence: float
-
-
-def make_episodes(table: Table, committee: Committee, n_levels: int) -> Episodes:
-    """Collect some rows of some tasks, and the nodes that they share.
-
-    Parameters
-    ----------
-    table : Table
-        Rows of a task come in an order that depends on their contents alone.
-    committee : Committee
-    n_levels : int
-
-    Returns
-    -------
-    episodes : Episodes
-        Of tasks that some tree has not seen.
-    """
-    tasks = np.flatnonzero(~committee.has_seen.all(axis=0))
-    n_tasks = min(len(tasks), MAX_TASKS, MAX_EPISODES // table.targets.shape[1])
-    tasks = tasks[np.linspace(0, len(tasks) - 1, n_tasks).round().astype(int)]
-    sizes = np.bincount(table.task, minlength=table.n_tasks)
-    starts = np.cumsum(sizes) - sizes
-    length = min(MAX_ROWS, sizes[tasks].max())
-    inside = np.arange(length) < sizes[tasks, None]
-    rows = np.where(inside, starts[tasks, None] + np.arange(length), 0)
-    kernels = np.zeros((len(tasks), length, length, n_levels))
-    n_unseen = np.zeros(len(tasks))
-    for nodes, leaves, seen in zip(
-        committee.nodes, committee.leaves, committee.has_seen[:, tasks], strict=True
-    ):
-        path = nodes.ancestors[leaves[rows[~seen]]]  # (n_tasks, n_rows, n_levels of this tree)
-        is_shared = (path[:, :, None] == path[:, None]) & (path[:, :, None] >= 0)
-        kernels[~seen, :, :, : path.shape[2]] += is_shared
-        n_unseen += ~seen
-    kernels /= n_unseen[:, None, None, None]
-    return Episodes(rows, inside.astype(float), kernels)
 
 
 def learn_gaussian(
@@ -116,7 +60,7 @@ def learn_gaussian(
     -------
     learned : Learned
     """
-    kernels, rows = _stack(episodes, residual, np.zeros_like(residual))
+    kernels, rows = episodes.stack(residual, np.zeros_like(residual))
     scale = float(np.sum(rows.inside * rows.y**2) / rows.inside.sum()) or 1.0
     n_levels = kernels.shape[-1]
 
@@ -157,7 +101,7 @@ def learn_bernoulli(
     learned : Learned
         Its noise variance is 0.
     """
-    kernels, rows = _stack(episodes, classes, log_odds)
+    kernels, rows = episodes.stack(classes, log_odds)
 
     of_levels = np.einsum("tiid->tid", kernels)
 
@@ -171,68 +115,6 @@ def learn_bernoulli(
 
     best = _minimise(loss, start, max_iter)
     return Learned(_without_traces(np.exp(best.x), 1.0), 0.0, -float(best.fun))
-
-
-def trust_bernoulli(
-    episodes: Episodes, classes: Array, log_odds: Array, learned: Learned
-) -> Learned:
-    """Scale the variances so that few-shot predictions of training tasks are best.
-
-    Laplace's approximation of the evidence errs where tasks have few rows or one class only; what
-    a task's first rows say of its others does not.
-
-    Parameters
-    ----------
-    episodes : Episodes
-    classes, log_odds : ndarray of shape (n_rows_of_table, n_outputs)
-        As in :func:`learn_bernoulli`.
-    learned : Learned
-
-    Returns
-    -------
-    learned : Learned
-    """
-    kernels, rows = _stack(episodes, classes, log_odds)
-    losses = np.array(
-        [_few_shot_losses(kernels, rows, c * learned.variances, classes.shape[1]) for c in _SCALES]
-    )
-    gain = losses[0] - losses
-    error = gain.std(axis=1) / np.sqrt(gain.shape[1])
-    # What looks better by chance is not: the gain must exceed its standard error.
-    best = int(np.argmax(np.where(gain.mean(axis=1) > error, gain.mean(axis=1), 0.0)))
-    return learned._replace(variances=_SCALES[best] * learned.variances)
-
-
-def _few_shot_losses(kernels: Array, rows: Rows, variances: Array, n_outputs: int) -> Array:
-    """Log loss on all but the first rows of each task, after adapting to these."""
-    n_support = min(_N_SUPPORT, rows.y.shape[1] // 2)
-    kernel = kernels @ variances
-    spread = np.einsum("tii->ti", kernel)
-    prior = rows.prior * np.sqrt(1 + MACKAY * spread)
-    support = Rows(*(part[:, :n_support] for part in rows._replace(prior=prior)))
-    found = posterior(kernel[:, :n_support, :n_support], support, Bernoulli())
-    cross = kernel[:, n_support:, :n_support]
-    odds = prior[:, n_support:] + np.einsum("tqs,ts->tq", cross, found.weights)
-    known = np.einsum("tqs,tsu,tqu->tq", cross, found.precision, cross, optimize=True)
-    odds /= np.sqrt(1 + MACKAY * (spread[:, n_support:] - known))
-    y, inside = rows.y[:, n_support:], rows.inside[:, n_support:]
-    loss = -Bernoulli().log_density(y, odds)
-    if n_outputs > 1:  # one against the rest; probabilities are scaled to sum to one
-        by_class = (n_outputs, len(y) // n_outputs, y.shape[1])
-        proba, y = expit(odds).reshape(by_class), y.reshape(by_class)
-        of_class = (proba * y).sum(axis=0) / proba.sum(axis=0)
-        inside = inside[: by_class[1]]
-        loss = -np.log(np.where(inside > 0, np.maximum(of_class, 1e-9), 1.0))
-    return (inside * loss).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
-
-
-def _stack(episodes: Episodes, targets: Array, prior: Array) -> tuple[Array, Rows]:
-    """One episode for each task and output."""
-    n_outputs = targets.shape[1]
-    y, f = (np.concatenate([c[episodes.rows] for c in table.T]) for table in (targets, prior))
-    inside = np.tile(episodes.inside, (n_outputs, 1))
-    kernels = np.concatenate([episodes.kernels] * n_outputs)
-    return kernels, Rows(np.where(inside > 0, y, 0.0), np.where(inside > 0, f, 0.0), inside)
 
 
 def _minimise(

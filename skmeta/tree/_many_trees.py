@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from skmeta.tree._base import BaseMetaTree
+from skmeta.tree._episodes import make_episodes
 from skmeta.tree._forest_departure import ForestDeparture, depart_in_forest
 from skmeta.tree._growing import Committee, Settings, Table, plant
-from skmeta.tree._learning import make_episodes
 from skmeta.tree._prior import Supports, TreePrior
 from skmeta.tree._selection import Choice
 

@@ -20,6 +20,7 @@ from skmeta.tree._splitting import SplitPrior, below
 from skmeta.tree._tree_departure import TreeDeparture, depart_in_tree
 
 Array = NDArray[np.floating]
+Index = NDArray[np.intp]
 
 _N_FOLDS = 3
 _SPLIT_PROBABILITIES = (0.0, 0.5)
@@ -76,8 +77,12 @@ class OneTree(BaseMetaTree):
     def values_(self) -> Array:
         """Value of each node for the task."""
         nodes = np.arange(len(self._prior.nodes[0]))[None]
-        prior = self._prior_at(self._prior, nodes)
-        return self._values(prior + self._departure.mean, self._departure.variance)
+        return self._node_values(nodes, self._departure.mean, self._departure.variance)
+
+    def _node_values(self, nodes: Index, mean: Array, variance: Array) -> Array:
+        spread = self._prior.spread(nodes)[:, None]
+        mean, variance = self._trust.carry(self.n_support_, mean, variance, spread)
+        return self._values(self._prior_at(self._prior, nodes) + mean, variance)
 
     @property
     def splits_(self) -> dict[int, tuple[int, float, Array]]:
@@ -85,7 +90,6 @@ class OneTree(BaseMetaTree):
         splits = {}
         for node, split in self._departure.splits.items():
             assert self._prior.splitting is not None
-            prior = self._prior_at(self._prior, np.array([[node]]))
             sides = [
                 below(
                     side,
@@ -96,5 +100,6 @@ class OneTree(BaseMetaTree):
                 for side in split.sides
             ]
             mean, variance = (np.stack(part) for part in zip(*sides, strict=True))
-            splits[node] = split.feature, split.threshold, self._values(prior + mean, variance)
+            values = self._node_values(np.array([[node, node]]), mean, variance)
+            splits[node] = split.feature, split.threshold, values
         return splits

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skmeta.tree._episodes import Episodes, make_episodes
 from skmeta.tree._growing import Committee, Settings, Table
-from skmeta.tree._learning import Episodes, Learned, learn_gaussian, make_episodes
+from skmeta.tree._learning import Learned, learn_gaussian
 
 Array = NDArray[np.floating]
 

@@ -11,9 +11,10 @@ from scipy.special import expit
 from skmeta.base import MetaClassifierMixin, MetaRegressorMixin
 from skmeta.tree._base import BaseMetaTree
 from skmeta.tree._growing import Table
-from skmeta.tree._learning import Learned, learn_bernoulli, learn_gaussian, trust_bernoulli
+from skmeta.tree._learning import Learned, learn_bernoulli, learn_gaussian
 from skmeta.tree._prior import TreePrior, one_sided_log_odds, over_tasks
 from skmeta.tree._selection import Choice, unseen_residual
+from skmeta.tree._trust import SHOTS_OF_CLASSES, few_shot_episodes, scale_for_classes
 
 Array = NDArray[np.floating]
 Index = NDArray[np.intp]
@@ -40,7 +41,10 @@ class _NumberTrees(MetaRegressorMixin, BaseMetaTree):
         """
         at = self._at(X)
         y = self._values(at.prior + at.mean, at.variance)
-        return (y, np.sqrt(at.variance[:, 0] + self.noise_variance_)) if return_std else y
+        if not return_std:
+            return y
+        widening = self._trust.widen(self.n_support_)
+        return y, np.sqrt(widening * (at.variance[:, 0] + self.noise_variance_))
 
     def _values(self, mean: Array, variance: Array) -> Array:
         return mean[:, 0]
@@ -55,8 +59,12 @@ class _NumberTrees(MetaRegressorMixin, BaseMetaTree):
         return prior.values(leaves)
 
     def _learn(self, table: Table, choice: Choice, variances: Array | None) -> Learned:
-        residual = unseen_residual(table, choice.committee, choice.settings.max_depth)
+        residual, _ = self._unseen(table, choice)
         return learn_gaussian(choice.episodes, residual, start=choice.learned, fixed=variances)
+
+    def _unseen(self, table: Table, choice: Choice) -> tuple[Array, Array]:
+        residual = unseen_residual(table, choice.committee, choice.settings.max_depth)
+        return residual, np.zeros_like(residual)
 
     @property
     def noise_variance_(self) -> float:
@@ -118,13 +126,21 @@ class _ClassTrees(MetaClassifierMixin, BaseMetaTree):
     def _learn(self, table: Table, choice: Choice, variances: Array | None) -> Learned:
         if variances is not None:
             return Learned(variances, 0.0, np.nan)
-        frequencies = choice.committee.unseen_values(table, choice.settings.max_depth)
-        odds = one_sided_log_odds(frequencies)
-        classes = table.targets[:, 1:] if table.targets.shape[1] == 2 else table.targets
+        classes, odds = self._unseen(table, choice)
         # Start from the shares that levels have among the numbers 0 and 1, and a total of one.
         start = choice.learned.variances / max(choice.learned.variances.sum(), 1e-12)
         learned = learn_bernoulli(choice.episodes, classes, odds, start=start)
-        return trust_bernoulli(choice.episodes, classes, odds, learned)
+        if self.support_strategy == "first":
+            return learned  # scaled later, together with what else trust is about
+        episodes = few_shot_episodes(
+            table, choice.committee, choice.settings.max_depth + 1, SHOTS_OF_CLASSES
+        )
+        return scale_for_classes(episodes[-1], classes, odds, learned)
+
+    def _unseen(self, table: Table, choice: Choice) -> tuple[Array, Array]:
+        frequencies = choice.committee.unseen_values(table, choice.settings.max_depth)
+        classes = table.targets[:, 1:] if table.targets.shape[1] == 2 else table.targets
+        return classes, one_sided_log_odds(frequencies)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

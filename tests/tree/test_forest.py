@@ -10,6 +10,7 @@ from skmeta import (
     MetaDecisionTreeRegressor,
     MetaForestClassifier,
     MetaForestRegressor,
+    TaskCollection,
     split_support_query,
 )
 from skmeta.datasets import make_linear_tasks
@@ -101,6 +102,21 @@ def test_threads_change_nothing():
         for n_jobs in (None, 2)
     )
     assert_array_equal(one.predict(tasks.X), two.predict(tasks.X))
+
+
+@pytest.mark.parametrize("as_numbers", [True, False])
+def test_supports_of_all_sizes_at_once(as_numbers):
+    tasks, _ = make_tree_tasks(40, 30)
+    tasks = tasks if as_numbers else as_classes(tasks)
+    Meta = MetaForestRegressor if as_numbers else MetaForestClassifier
+    meta = Meta(n_estimators=8, max_depth=4, random_state=0).fit(tasks[:30])
+    sizes = np.array([0, 5, 30, 5, 0, 1, 12])
+    X, y = tasks.X[900:953], tasks.y[900:953]
+    ragged = TaskCollection(X, y, np.append(0, np.cumsum(sizes)))
+    for model, task in zip(meta.fit_adapt_many(ragged), ragged, strict=True):
+        alone = meta.fit_adapt(task.X, task.y) if task.n_rows else meta
+        predict = "predict" if as_numbers else "predict_proba"
+        assert_allclose(*(getattr(m, predict)(tasks.X) for m in (model, alone)), atol=1e-6)
 
 
 @pytest.mark.parametrize("params", [{"n_estimators": 0}, {"max_features": 0.0}, {"max_tasks": 1.0}])
