@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from numbers import Integral
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,43 +14,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmeta.base import BaseMetaLearner
 from skmeta.ensemble._columns import DenseColumns, TreePreprocessor
 from skmeta.ensemble._component import Inputs, Priors
-from skmeta.ensemble._mixing import Episode, episodes, mixing_weights
+from skmeta.ensemble._few_shot_validation import FewShotValidation
 from skmeta.ensemble._pooled import PooledModel, Rows, pool_linear, pool_trees
+from skmeta.ensemble._row_table import RowTable
 from skmeta.tasks import TaskCollection
-from skmeta.tasks._hashing import combine
 
 Array = NDArray[np.floating]
 
 
-class _Table(NamedTuple):
-    """Rows of all tasks in an order that does not depend on how they were stored.
-
-    What is drawn from it, and how sums are rounded, then does not either.
-    """
-
-    X: Array
-    y: np.ndarray
-    row_task: NDArray[np.intp]
-    place: NDArray[np.intp]  # where the row was stored in its task
-
-    @classmethod
-    def from_tasks(cls, tasks: TaskCollection, seed: int) -> _Table:
-        """Sort tasks and their rows by numbers that depend on the seed and on what they hold."""
-        keys = combine(seed, tasks.row_hashes()[tasks.row_index()])
-        of_task = np.add.reduceat(keys, tasks.offsets[:-1])
-        order = np.lexsort((keys, of_task[tasks.row_task]))
-        place = np.arange(len(order)) - np.repeat(tasks.offsets[:-1], tasks.sizes)
-        changes = np.diff(tasks.row_task[order]) != 0
-        row_task = np.concatenate([np.zeros(1, dtype=np.intp), np.cumsum(changes)])
-        return cls(tasks.X[order], tasks.y[order], row_task, place[order])
-
-    def row_lists(self, as_stored: bool = False) -> list[NDArray[np.intp]]:
-        """Row numbers of each task, in this order or in that of storage."""
-        order = np.lexsort((self.place, self.row_task)) if as_stored else np.arange(len(self.y))
-        return np.split(order, np.flatnonzero(np.diff(self.row_task)) + 1)
-
-
-class BaseMetaBoosting(BaseMetaLearner):
+class BaseMetaBoosting(FewShotValidation, BaseMetaLearner):
     """Base class: pooled models, and processes of what tasks differ by from them."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -88,16 +59,12 @@ class BaseMetaBoosting(BaseMetaLearner):
     ) -> Any:
         """Learn how tasks differ from a pooled model."""
 
-    @abstractmethod
-    def _loss(self, y: list[np.ndarray], said: list[list[Any]]) -> Callable[[Array], float]:
-        """Loss of weights, given what each candidate says of the query of each episode."""
-
     # ------------------------------------------------------------------ learning
 
     def _fit_tasks(self, tasks: TaskCollection) -> None:
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         rng = np.random.default_rng(seed)
-        table = _Table.from_tasks(tasks, seed)
+        table = RowTable.from_tasks(tasks, seed)
         self._dense = DenseColumns(self._n_categorical).fit(table.X)
         rows = self._rows(table.X)
         pooled = self._pool(rows, table, seed)
@@ -105,28 +72,9 @@ class BaseMetaBoosting(BaseMetaLearner):
         inputs = self._priors.join(rows, [one.out_of_task for one in pooled])
         chosen = self._choose(table.row_lists(), rng)
         self._processes = [self._learn_process(each, table.y, chosen) for each in inputs]
-        self._weigh(inputs, table, rng)
+        self._validate_candidates(inputs, rows, table, rng)
 
-    def _weigh(self, inputs: list[Inputs], table: _Table, rng: np.random.Generator) -> None:
-        """Learn the weights of candidates for each number of shots."""
-        n = len(self._processes)
-        row_lists = table.row_lists(as_stored=self.support_strategy == "first")
-        found = {}
-        for k in sorted({0, max(self.n_support // 2, 1), self.n_support, 2 * self.n_support}):
-            drawn = list(episodes(row_lists, k, self.support_strategy, rng))
-            if len(row_lists) > 1 and drawn:
-                said = [self._predict_episode(inputs, table.y, episode) for episode in drawn]
-                loss = self._loss([table.y[episode.query] for episode in drawn], said)
-                found[k] = mixing_weights(loss, 2 * n)
-        if not found:  # nothing to validate on: processes are trusted
-            found[0] = np.repeat([1 / n, 0.0], n)
-        self.shots_, self.weights_ = np.array(list(found)), np.stack(list(found.values()))
-
-    def _predict_episode(self, inputs: list[Inputs], y: np.ndarray, episode: Episode) -> list[Any]:
-        support, query = ([each.take(rows) for each in inputs] for rows in episode)
-        return self._candidates(self._adapt_processes(support, y[episode.support]), query)
-
-    def _pool(self, rows: Rows, table: _Table, seed: int) -> list[PooledModel]:
+    def _pool(self, rows: Rows, table: RowTable, seed: int) -> list[PooledModel]:
         y, row_task, n_classes = table.y, table.row_task, self._n_classes()
         found = []
         if self.prior != "linear":
@@ -159,12 +107,18 @@ class BaseMetaBoosting(BaseMetaLearner):
 
     def _adapt_many(self, models: list[Self], tasks: TaskCollection) -> None:
         # Trees take as long for the rows of one task as for those of many.
-        inputs = self._priors(self._rows(tasks.X))
+        rows = self._rows(tasks.X)
+        inputs = self._priors(rows)
+        view = self._likeness.view(rows) if self._likeness else None
         offsets, y = tasks.offsets, tasks.y
         for model, start, stop in zip(models, offsets[:-1], offsets[1:], strict=True):
-            own = slice(start, stop)
-            model._adapted = self._adapt_processes([each.take(own) for each in inputs], y[own])
-            model._n_rows = stop - start
+            own = np.arange(start, stop)
+            support = [each.take(own) for each in inputs]
+            model._adapted = self._adapt_processes(support, y[own])
+            model._n_rows = len(own)
+            model._support = None
+            if view and len(own):
+                model._support = self._remember(view.take(own), support[0], y[own])
 
     def _adapt_processes(self, support: list[Inputs], y: np.ndarray) -> list[Any]:
         return [
@@ -178,13 +132,18 @@ class BaseMetaBoosting(BaseMetaLearner):
             one.process.pooled(each) for one, each in pairs
         ]
 
-    def _predict_candidates(self, X: Any) -> tuple[list[Any], Array]:
-        """What candidates say, and their weights."""
-        X = self._validate_query(X)
-        query = self._priors(self._rows(X))
-        place = np.log1p([self._n_rows, *self.shots_])
-        weights = [np.interp(place[0], place[1:], column) for column in self.weights_.T]
-        return self._candidates(self._adapted, query), np.array(weights)
+    def _predict_mixture(self, X: Any) -> Any:
+        """What all candidates say together."""
+        rows = self._rows(self._validate_query(X))
+        said = self._candidates(self._adapted, self._priors(rows))
+        if self._likeness and self._trees:
+            mixed = self._mix(said, self._interpolate(self._mixed_weights))
+            says = mixed  # before any support
+            if self._support:
+                columns = self._tree_columns(self._support, self._likeness.view(rows), said, mixed)
+                says = self._tree_candidate(mixed, self._trees(Rows(columns, columns)))
+            said.append(says)
+        return self._mix(said, self._interpolate(self.weights_))
 
     def _rows(self, X: np.ndarray) -> Rows:
         return Rows(X, self._dense(X))

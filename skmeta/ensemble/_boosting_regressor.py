@@ -33,9 +33,11 @@ class MetaBoostingRegressor(MetaRegressorMixin, BaseMetaBoosting):
     maximum evidence [2]_, on residuals of an f that has not seen the task. `fit_adapt` gives the
     posterior of g for a new task.
 
-    There are two f, boosted trees and ridge regression, each with its process. The prediction is a
-    weighted mean of four: both with what is special about the task, and both without, which guards
-    against a process that does harm. The weights are those that predict training tasks best.
+    There are two f, boosted trees and ridge regression, each with its process. A fifth candidate,
+    boosted trees, sees what these four say and summaries of the support: its mean target and
+    residual, and those near a row. The prediction is a weighted mean of the five, with the weights
+    that predict training tasks best. It falls back to f alone where the gain of a mixture is within
+    its standard error over tasks (twice that with `support_strategy="first"`).
 
     Parameters
     ----------
@@ -60,8 +62,9 @@ class MetaBoostingRegressor(MetaRegressorMixin, BaseMetaBoosting):
     ----------
     shots_ : ndarray of shape (n_shots,)
         Numbers of support rows that weights were learned at. Between them weights are interpolated.
-    weights_ : ndarray of shape (n_shots, 2 * n_priors)
-        Weights of the adapted pooled models, boosting first, and of the same without adaptation.
+    weights_ : ndarray of shape (n_shots, n_candidates)
+        Weights of the adapted pooled models, boosting first, of the same without adaptation, and of
+        trees on summaries of the support. With fewer than ten tasks the last are absent.
     n_support_ : int
         Number of rows that the estimator has adapted to; 0 for the prior.
     preprocessor_ : transformer or None
@@ -169,14 +172,8 @@ class MetaBoostingRegressor(MetaRegressorMixin, BaseMetaBoosting):
 
     def _distribution(self, X: Any) -> tuple[Array, Array, float]:
         """Mean and standard deviation, of shape (n_query,), and degrees of freedom."""
-        said, weights = self._predict_candidates(X)
-        means, variances = (np.stack([one[i] for one in said]) for i in (0, 1))
-        mean = weights @ means
-        # Pooled models lend their mean; how sure it is, processes know, which come first.
-        n = len(self._processes)
-        trust = weights[:n] / weights[:n].sum()
-        variance = trust @ (variances[:n] + (means[:n] - mean) ** 2)
-        return mean, np.sqrt(variance), float(trust @ [one[2] for one in said[:n]])
+        mean, variance, freedom = self._predict_mixture(X)
+        return mean, np.sqrt(variance), freedom
 
     # ------------------------------------------------------------------ processes
 
@@ -191,11 +188,37 @@ class MetaBoostingRegressor(MetaRegressorMixin, BaseMetaBoosting):
     ) -> StudentResiduals:
         return learn_student(inputs, y, row_lists)
 
-    def _loss(self, y: list[np.ndarray], said: list[list[Any]]) -> Callable[[Array], float]:
-        size = np.concatenate([np.full(len(part), 1 / len(part)) for part in y])
-        errors = np.concatenate(
-            [np.stack([one[0] for one in of]) - t for of, t in zip(said, y, strict=True)], axis=1
-        )
-        products = (errors * size) @ errors.T
-        products /= products.diagonal().min() or 1.0
-        return lambda weights: float(weights @ products @ weights)
+    def _losses(self, y: list[np.ndarray], said: list[list[Any]]) -> Callable[[Array], Array]:
+        errors = [np.stack([one[0] for one in of]) - t for of, t in zip(said, y, strict=True)]
+        products = np.stack([each @ each.T / each.shape[1] for each in errors])
+        products /= products.mean(axis=0).diagonal().min() or 1.0
+        return lambda weights: products @ weights @ weights
+
+    def _mix(
+        self, said: list[tuple[Array, Array, float]], weights: Array
+    ) -> tuple[Array, Array, float]:
+        means, variances = (np.stack([one[i] for one in said]) for i in (0, 1))
+        mean = weights @ means
+        # Others lend their mean; how sure it is, processes know, which come first. Where they are
+        # not trusted at all, pooled models go with the variance before adaptation.
+        n = len(self._processes)
+        sure = slice(0, n) if weights[:n].any() else slice(n, 2 * n)
+        if not weights[sure].any():  # trees on summaries alone, whose variance is that of a mixture
+            sure = slice(2 * n, None)
+        trust = weights[sure] / weights[sure].sum()
+        variance = trust @ (variances[sure] + (means[sure] - mean) ** 2)
+        return mean, variance, float(trust @ [one[2] for one in said[sure]])
+
+    def _as_columns(self, said: list[tuple[Array, Array, float]]) -> Array:
+        return np.column_stack([one[0] for one in said])
+
+    def _compare(self, said: tuple[Array, Array, float], y: np.ndarray) -> tuple[Array, Array]:
+        return y[:, None], (y - said[0])[:, None]
+
+    def _tree_target(self, y: np.ndarray, mixed: tuple[Array, Array, float]) -> np.ndarray:
+        return y - mixed[0]
+
+    def _tree_candidate(
+        self, mixed: tuple[Array, Array, float], found: Array
+    ) -> tuple[Array, Array, float]:
+        return mixed[0] + found[:, 0], *mixed[1:]

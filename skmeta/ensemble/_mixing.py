@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +12,8 @@ from scipy.special import softmax
 
 Array = NDArray[np.floating]
 
-# Episodes are drawn from this many tasks at most, with this many query rows.
-_MAX_TASKS, _MAX_QUERY = 100, 30
+# Episodes are drawn from this many tasks at most. Of few tasks there are more query rows of each.
+_MAX_TASKS, _LEAST_QUERY, _QUERY_IN_ALL = 100, 30, 3000
 # Weighs few episodes against equal weights: squared logits count as this share of the loss.
 _PULL = 3e-3
 
@@ -26,7 +26,11 @@ class Episode(NamedTuple):
 
 
 def episodes(
-    row_lists: list[NDArray[np.intp]], n_support: int, strategy: str, rng: np.random.Generator
+    row_lists: list[NDArray[np.intp]],
+    n_support: int,
+    strategy: str,
+    rng: np.random.Generator,
+    shots: Sequence[int] = (),
 ) -> Iterator[Episode]:
     """Draw supports from training tasks.
 
@@ -39,34 +43,65 @@ def episodes(
     strategy : {"random", "first"}
         Whether rows are drawn at random, or the first ones.
     rng : Generator
+    shots : sequence of int, default=()
+        With first rows the query comes after the largest of these supports that leaves two rows:
+        rows far ahead are what first rows mislead about.
 
     Yields
     ------
     episode : Episode
     """
     large = [rows for rows in row_lists if len(rows) >= n_support + 2]
-    for t in np.sort(rng.permutation(len(large))[:_MAX_TASKS]):
-        rows = rng.permutation(large[t]) if strategy == "random" else large[t]
-        yield Episode(rows[:n_support], rng.permutation(rows[n_support:])[:_MAX_QUERY])
+    chosen = np.sort(rng.permutation(len(large))[:_MAX_TASKS])
+    n_query = max(_LEAST_QUERY, _QUERY_IN_ALL // max(len(chosen), 1))
+    for t in chosen:
+        rows, start = large[t], n_support
+        if strategy == "random":
+            rows = rng.permutation(rows)
+        else:
+            start = max([n_support, *(k for k in shots if k + 2 <= len(rows))])
+        yield Episode(rows[:n_support], rng.permutation(rows[start:])[:n_query])
 
 
-def mixing_weights(loss: Callable[[Array], float], n_candidates: int) -> Array:
-    """Weights that sum to one, of least loss; equal where the loss does not tell.
+def mixing_weights(
+    losses: Callable[[Array], Array], is_pooled: NDArray[np.bool_], caution: float = 1.0
+) -> Array:
+    """Weights that sum to one, of least mean loss; equal where the loss does not tell.
+
+    A mixture that gains no more over pooled models than some standard errors of its gain is not
+    trusted: then pooled models share the weight.
 
     Parameters
     ----------
-    loss : callable
-        From weights to a loss of ordinary size one.
-    n_candidates : int
+    losses : callable
+        From weights to the loss of each task, of ordinary size one.
+    is_pooled : ndarray of bool of shape (n_candidates,)
+        Which candidates are models without adaptation.
+    caution : float, default=1.0
+        How many standard errors over tasks a gain must exceed.
 
     Returns
     -------
     weights : ndarray of shape (n_candidates,)
     """
+    weights = _least(losses, np.ones(len(is_pooled), dtype=bool))
+    if is_pooled.any() and not is_pooled.all():
+        safe = _least(losses, is_pooled)
+        gains = losses(safe) - losses(weights)
+        if gains.mean() <= caution * gains.std(ddof=1) / np.sqrt(len(gains)):
+            return safe
+    return weights
+
+
+def _least(losses: Callable[[Array], Array], allowed: NDArray[np.bool_]) -> Array:
+    """Weights of least loss, zero for what is not allowed."""
+
+    def spread(logits: Array) -> Array:
+        weights = np.zeros(len(allowed))
+        weights[allowed] = softmax(logits)
+        return weights
 
     def objective(logits: Array) -> float:
-        return loss(softmax(logits)) + _PULL * float(logits @ logits)
+        return float(losses(spread(logits)).mean()) + _PULL * float(logits @ logits)
 
-    if n_candidates == 1:
-        return np.ones(1)
-    return softmax(minimize(objective, np.zeros(n_candidates), method="BFGS").x)
+    return spread(minimize(objective, np.zeros(allowed.sum()), method="BFGS").x)

@@ -6,12 +6,12 @@ task. Residuals of the model itself would be far smaller than those of a new tas
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import GroupKFold
@@ -20,6 +20,8 @@ Array = NDArray[np.floating]
 
 _N_TREES = (25, 50, 100, 200)
 _LEAST_PROBA = 1e-5
+# With fewer rows, five of the smallest leaves, trees say little that is worth their time.
+_LEAST_ROWS = 100
 # With more rows than this, fewer folds do.
 _MANY_ROWS = 3000
 
@@ -51,10 +53,13 @@ class PooledModel(NamedTuple):
 def folds(row_task: NDArray[np.intp]) -> Iterator[tuple[Any, Any]]:
     """Training and held-out rows, such that a task's rows are on one side.
 
-    With a single task each row stands for a task; with a single row there are no folds.
+    With a single task each row stands for a task, and halves do, as there are no other tasks to
+    learn for; with a single row there are no folds.
     """
-    groups = row_task if row_task.max(initial=0) > 0 else np.arange(len(row_task))
-    n_folds = min(3 if len(groups) > _MANY_ROWS else 5, int(groups.max(initial=0)) + 1)
+    one_task = row_task.max(initial=0) == 0
+    groups = np.arange(len(row_task)) if one_task else row_task
+    n_folds = 2 if one_task else 3 if len(groups) > _MANY_ROWS else 5
+    n_folds = min(n_folds, int(groups.max(initial=0)) + 1)
     if n_folds > 1:
         yield from GroupKFold(n_folds).split(np.zeros(len(groups)), groups=groups)
 
@@ -67,7 +72,7 @@ def pool_trees(
     n_classes: int | None,
     seed: int,
 ) -> PooledModel:
-    """Boosted trees, as many as predict new tasks best.
+    """Boosted trees, as many as predict new tasks best; the mean where rows are very few.
 
     Parameters
     ----------
@@ -89,10 +94,14 @@ def pool_trees(
     n_columns = rows.trees.shape[1]
     kind = HistGradientBoostingRegressor if n_classes is None else HistGradientBoostingClassifier
 
+    def fit_constant(chosen: Any) -> _Fitted:
+        constant = DummyRegressor() if n_classes is None else DummyClassifier()
+        return _Fitted(constant.fit(rows.trees[chosen], y[chosen]), "trees", n_classes)
+
     def fit(chosen: Any, n_trees: int, start: _Fitted | None = None) -> _Fitted:
         X, target = rows.trees[chosen], y[chosen]
         if n_classes is not None and len(np.unique(target)) < 2:
-            return _Fitted(DummyClassifier().fit(X, target), "trees", n_classes)
+            return fit_constant(chosen)
         trees = (
             start.estimator
             if start
@@ -109,9 +118,8 @@ def pool_trees(
         return _Fitted(trees.set_params(max_iter=n_trees).fit(X, target), "trees", n_classes)
 
     parts = list(folds(row_task))
-    if not parts:
-        model = fit(slice(None), _N_TREES[0])
-        return PooledModel(model, model(rows))
+    if len(y) < _LEAST_ROWS:
+        return _out_of_folds(fit_constant, rows, parts)
     models: list[_Fitted | None] = [None] * len(parts)
     best, least, out_of_task = 0, np.inf, np.empty((0, 0))
     for n_trees in _N_TREES:
@@ -140,9 +148,16 @@ def pool_linear(
                 linear = DummyClassifier()
         return _Fitted(linear.fit(X, target), "dense", n_classes)
 
+    return _out_of_folds(fit, rows, folds(row_task))
+
+
+def _out_of_folds(
+    fit: Callable[[Any], _Fitted], rows: Rows, parts: Iterable[tuple[Any, Any]]
+) -> PooledModel:
+    """A model of all rows, and its predictions for folds that it has not seen."""
     model = fit(slice(None))
     out_of_task = model(rows)  # stands where there are no folds
-    for train, held in folds(row_task):
+    for train, held in parts:
         out_of_task[held] = fit(train)(rows.take(held))
     return PooledModel(model, out_of_task)
 

@@ -86,7 +86,7 @@ def layer_gradients(
     for i, (weight, bias) in reversed(list(enumerate(layers.names))):
         if weight in adapted:
             gradients[weight] = delta.mT @ inputs[i]
-        if bias in adapted:
+        if bias is not None and bias in adapted:
             gradients[bias] = delta.sum(dim=1)
         if i:
             delta = product(delta, params[weight]) * slopes[i - 1]

@@ -190,7 +190,7 @@ def test_first_rows_do_not_mislead_where_tasks_bend():
 def test_one_prior_alone(tasks):
     for prior in ("boosting", "linear"):
         meta = MetaBoostingRegressor(prior=prior, random_state=0).fit(tasks[:20])
-        assert meta.weights_.shape == (len(meta.shots_), 2)
+        assert meta.weights_.shape == (len(meta.shots_), 3)  # with trees on summaries
         assert_allclose(meta.weights_.sum(axis=1), 1.0)
 
 

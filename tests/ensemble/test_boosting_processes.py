@@ -189,7 +189,9 @@ def test_first_supports_are_the_first_rows():
 
 
 def test_mixing_weights_prefer_the_better_component():
-    weights = mixing_weights(lambda w: float(w @ [1.0, 0.2]), 2)
+    one = np.ones(5)
+    neither_pooled = np.array([False, False])
+    weights = mixing_weights(lambda w: float(w @ [1.0, 0.2]) * one, neither_pooled)
     assert_allclose(weights.sum(), 1.0)
     assert weights[1] > 0.9
-    assert_allclose(mixing_weights(lambda w: 1.0, 2), [0.5, 0.5])
+    assert_allclose(mixing_weights(lambda w: one, neither_pooled), [0.5, 0.5])
