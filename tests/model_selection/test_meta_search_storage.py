@@ -116,6 +116,93 @@ def test_a_storage_of_a_newer_version_of_optuna(tmp_path):
         make_search(f"sqlite:///{path}").fit(X, y)
 
 
+def damage(path, where, value):
+    """Overwrite an attribute in a SQLite storage, as a failing disk or a person might."""
+    table, key = where
+    with sqlite3.connect(path) as database:
+        changed = database.execute(
+            f"UPDATE {table}_user_attributes SET value_json = ? WHERE key = ?", (value, key)
+        )
+        assert changed.rowcount
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        (("trial", "skmeta:folds"), "{cut off", r"cannot be opened.*may be corrupted"),
+        (("study", "skmeta:search"), "[1]", r"is corrupted.*must be a dict, got \[1\]"),
+    ],
+)
+def test_attributes_that_cannot_be_read(tmp_path, where, value, message):
+    path = tmp_path / "damaged.db"
+    make_search(f"sqlite:///{path}", n_trials=2).fit(X, y)
+    damage(path, where, value)
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError, match=message):
+        make_search(f"sqlite:///{path}").fit(X, y)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_was_cut_off(tmp_path):
+    path = tmp_path / "cut.db"
+    make_search(f"sqlite:///{path}", n_trials=2).fit(X, y)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(RuntimeError, match=r"cannot be opened.*may be corrupted"):
+        make_search(f"sqlite:///{path}").fit(X, y)
+
+
+def test_trials_of_another_program_never_win():
+    storage = InMemoryStorage()
+    make_search(storage, n_trials=3).fit(X, y)
+    study = optuna.load_study(study_name="iris", storage=storage)
+    study.optimize(
+        lambda trial: 1e9 + 0 * trial.suggest_float("C", 1e-3, 1e3, log=True), n_trials=1
+    )
+    with pytest.warns(UserWarning, match=r"Trials \[3\] of the study have a score but no scores"):
+        search = make_search(storage, n_trials=5).fit(X, y)
+    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False] * 3 + [True, False]
+    assert search.best_score_ <= 1
+
+
+def test_nan_scores_and_failures_survive_in_a_storage(storage):
+    def nan_for_small(model, X, y):
+        return np.nan if model.C < 1 else model.score(X, y)
+
+    options = {"scoring": nan_for_small, "space": {"C": [0.1, -1.0, 10.0]}, "n_trials": 3}
+    for attempt in range(2):  # the second reads what the first has written
+        with (
+            pytest.warns(FitFailedWarning, match="3 fits failed out of a total of 9"),
+            pytest.warns(UserWarning, match="non-finite"),
+        ):
+            search = make_search(storage, **options).fit(X, y)
+        assert search.best_params_ == {"C": 10.0}, attempt
+        assert np.isnan(search.cv_results_["mean_test_score"]).sum() == 2
+    states = [trial.state for trial in search.study_.trials]
+    assert sorted(states) == [TrialState.COMPLETE, TrialState.FAIL, TrialState.FAIL]
+
+
+def test_a_storage_that_fails_in_the_middle(monkeypatch):
+    storage = InMemoryStorage()
+    make_search(storage, n_trials=3).fit(X, y)
+    with monkeypatch.context() as patch:
+
+        def fail(*args, **kwargs):
+            patch.undo()
+            raise optuna.exceptions.StorageInternalError("the connection was lost")
+
+        search = make_search(storage, scoring=None)
+        patch.setattr(optuna.Study, "tell", fail)
+        with pytest.raises(optuna.exceptions.StorageInternalError, match="connection was lost"):
+            search.fit(X, y)
+    search = make_search(storage).fit(X, y)
+    (dropped,) = check_all_accounted_for(search.study_, n_trials=6)
+    assert dropped.number == 3
+    again = [t.number for t in search.study_.trials if t.user_attrs.get(_lost.RETRY_OF) == 3]
+    assert again == [4]
+
+
 WORKER = """
     import sys, time
     from optuna.storages import JournalStorage

@@ -24,7 +24,8 @@ _WORKER_DIED = "The process that evaluated this trial ended, more than once, bef
 def outcomes(trials: Sequence[FrozenTrial], n_splits: int, error_score: Any) -> list[Fold]:
     """Outcome of each fold of each trial, one after the other, as scikit-learn wants them.
 
-    A fold that was not run has NaN. One whose process died has failed, with `error_score`.
+    A fold that was not run has NaN, as have trials of other programs. One whose process died has
+    failed, with `error_score`.
 
     Raises
     ------
@@ -32,6 +33,7 @@ def outcomes(trials: Sequence[FrozenTrial], n_splits: int, error_score: Any) -> 
         If no fold was run at all.
     """
     stored = [trial.user_attrs.get(FOLDS) for trial in trials]
+    _warn_of_foreign_trials(trials)
     example = next((fold for part in stored if part for fold in part.values()), None)
     if example is None:
         raise ValueError("No fits were performed: no trial of the search is finished.")
@@ -45,6 +47,21 @@ def outcomes(trials: Sequence[FrozenTrial], n_splits: int, error_score: Any) -> 
         else:
             found += [(part or {}).get(str(k), not_run) for k in range(n_splits)]
     return found
+
+
+def _warn_of_foreign_trials(trials: Sequence[FrozenTrial]) -> None:
+    """A score without folds is not one of this search's: such a trial cannot win."""
+    foreign = [
+        trial.number
+        for trial in trials
+        if trial.state == TrialState.COMPLETE and FOLDS not in trial.user_attrs
+    ]
+    if foreign:
+        warnings.warn(
+            f"Trials {foreign} of the study have a score but no scores of folds, so that they are "
+            "NaN in cv_results_: another program has added them, or the storage is damaged.",
+            stacklevel=4,
+        )
 
 
 def _like(fold: Fold, value: float) -> Fold:

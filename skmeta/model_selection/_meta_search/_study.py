@@ -38,13 +38,16 @@ def open_study(storage: Any, name: str | None, pruner: BasePruner | None) -> Stu
         )
     try:
         with without_announcement():
-            return optuna.create_study(
+            study = optuna.create_study(
                 storage=storage,
                 study_name=name,
                 pruner=pruner or NopPruner(),
                 direction="maximize",
                 load_if_exists=name is not None,
             )
+        # What is damaged shows only when it is read: better now than after hours of trials.
+        study.user_attrs, study.get_trials(deepcopy=False)
+        return study
     except Exception as error:
         if storage is None:
             raise
@@ -68,7 +71,7 @@ def claim_study(study: Study, description: dict[str, Any]) -> None:
     ValueError
         If the study is about something else, or was not made by `MetaSearchCV`.
     RuntimeError
-        If the study was written by a newer version.
+        If the study is corrupted, or was written by a newer version.
     """
     header = study.user_attrs.get(_HEADER)
     if header is None:
@@ -80,6 +83,11 @@ def claim_study(study: Study, description: dict[str, Any]) -> None:
             )
         study.set_user_attr(_HEADER, {"layout": _LAYOUT, **description})
         return
+    if not isinstance(header, dict):
+        raise RuntimeError(
+            f"Study {study.study_name!r} is corrupted, and nothing in it was changed: its "
+            f"attribute {_HEADER!r} must be a dict, got {header!r:.100}."
+        )
     if header.get("layout", _LAYOUT + 1) > _LAYOUT:
         raise RuntimeError(
             f"Study {study.study_name!r} was written by a newer version of skmeta (layout "
