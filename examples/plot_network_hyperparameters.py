@@ -11,9 +11,9 @@ well on many datasets is a good start on the next one.
 network. It is searched on ten generated datasets, and what was learned is used on four real ones,
 with three trials each.
 
-This illustrates; it is no benchmark. The default here (a learning rate of 0.01 and batches of 128 rows
-for 12 epochs) takes few steps, and is weak by construction. The range of learning rates was widened
-after scores on these four datasets had been seen.
+This illustrates; it is no benchmark. The default here (a learning rate of 0.01 and batches of 128
+rows for 12 epochs) takes few steps, and is weak by construction. The range of learning rates was
+widened after scores on these four datasets had been seen.
 """
 
 # Authors: the skmeta developers
