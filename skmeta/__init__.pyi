@@ -33,12 +33,16 @@ from .ensemble import PooledRegressor as PooledRegressor
 from .ensemble import StackingReport as StackingReport
 from .gradient_based import ANILClassifier as ANILClassifier
 from .gradient_based import ANILRegressor as ANILRegressor
+from .gradient_based import BayesianMAMLClassifier as BayesianMAMLClassifier
+from .gradient_based import BayesianMAMLRegressor as BayesianMAMLRegressor
 from .gradient_based import BiasMAMLClassifier as BiasMAMLClassifier
 from .gradient_based import BiasMAMLRegressor as BiasMAMLRegressor
 from .gradient_based import CAVIAClassifier as CAVIAClassifier
 from .gradient_based import CAVIARegressor as CAVIARegressor
 from .gradient_based import IMAMLClassifier as IMAMLClassifier
 from .gradient_based import IMAMLRegressor as IMAMLRegressor
+from .gradient_based import LearnedOptimizerClassifier as LearnedOptimizerClassifier
+from .gradient_based import LearnedOptimizerRegressor as LearnedOptimizerRegressor
 from .gradient_based import MAMLClassifier as MAMLClassifier
 from .gradient_based import MAMLRegressor as MAMLRegressor
 from .gradient_based import MetaGradientDescentClassifier as MetaGradientDescentClassifier

@@ -34,6 +34,7 @@ class ANILClassifier(NeuralMetaClassifierMixin, _ANIL):
     {{inner_sgd}}
     {{unrolled}}
     {{class_weight}}
+    {{online}}
     {{training}}
 
     Attributes
@@ -76,6 +77,7 @@ class ANILRegressor(NeuralMetaRegressorMixin, _ANIL):
     {{inner_sgd}}
     {{unrolled}}
     {{normalize_y}}
+    {{online}}
     {{training}}
 
     Attributes

@@ -57,6 +57,7 @@ class BiasMAMLClassifier(NeuralMetaClassifierMixin, _BiasMAML):
     {{inner_sgd}}
     {{unrolled}}
     {{class_weight}}
+    {{online}}
     {{training}}
 
     Attributes
@@ -103,6 +104,7 @@ class BiasMAMLRegressor(NeuralMetaRegressorMixin, _BiasMAML):
     {{inner_sgd}}
     {{unrolled}}
     {{normalize_y}}
+    {{online}}
     {{training}}
 
     Attributes

@@ -56,6 +56,7 @@ class CAVIAClassifier(NeuralMetaClassifierMixin, _CAVIA):
     {{inner_sgd}}
     {{unrolled}}
     {{class_weight}}
+    {{online}}
     {{training}}
 
     Attributes
@@ -98,6 +99,7 @@ class CAVIARegressor(NeuralMetaRegressorMixin, _CAVIA):
     {{inner_sgd}}
     {{unrolled}}
     {{normalize_y}}
+    {{online}}
     {{training}}
 
     Attributes

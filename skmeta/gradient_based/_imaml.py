@@ -65,6 +65,7 @@ class IMAMLClassifier(NeuralMetaClassifierMixin, _IMAML):
         Step size of the inner steps.
     {{implicit}}
     {{class_weight}}
+    {{online}}
     {{training}}
 
     Attributes
@@ -108,6 +109,7 @@ class IMAMLRegressor(NeuralMetaRegressorMixin, _IMAML):
         Step size of the inner steps.
     {{implicit}}
     {{normalize_y}}
+    {{online}}
     {{training}}
 
     Attributes

@@ -12,6 +12,7 @@ from torch import nn
 
 from skmeta.episodic import EpisodeLoss, NeuralMetaLearner, parameters
 from skmeta.gradient_based._losses import AnnealStepWeights, MultiStepLoss
+from skmeta.gradient_based._rehearsal import Rehearsal
 from skmeta.nets import (
     MAML,
     Episode,
@@ -21,6 +22,7 @@ from skmeta.nets import (
     MultiStepEpisode,
     parameter_shapes,
 )
+from skmeta.tasks import TaskCollection
 
 _COUNT = Interval(Integral, 0, None, closed="left")
 
@@ -40,13 +42,20 @@ class GradientBasedLearner(NeuralMetaLearner):
     inner_lr: float = 0.01
     n_steps: Any = 5
     n_adapt_steps: int | None = None
+    buffer_size: int | None = 0
 
     _parameter_constraints: ClassVar[dict] = {
         "inner_lr": [Interval(Real, 0, None, closed="neither")],
         "n_steps": [_COUNT],
         "n_adapt_steps": [_COUNT, None],
+        "buffer_size": [_COUNT, None],
     }
     _parameter_docs: ClassVar[dict] = {
+        "online": """
+            buffer_size : int or None, default=0
+                How many past tasks `partial_fit` keeps and rehearses with the new ones: a random
+                choice of all that came, or with None all of them (follow the meta-leader). 0 keeps
+                none.""",
         "inner_steps": """
             n_steps : int, default={n_steps}
                 Inner steps in training.
@@ -58,6 +67,14 @@ class GradientBasedLearner(NeuralMetaLearner):
                 Step sizes of each group of parameters that shares them, by name; their first axis
                 is that of the steps, if each has its own.""",
     }
+
+    def _fit_tasks(self, tasks: TaskCollection) -> None:
+        super()._fit_tasks(tasks)
+        self._rehearsal = Rehearsal(self.buffer_size, self._seed).add(tasks)
+
+    def _partial_fit_tasks(self, tasks: TaskCollection) -> None:
+        super()._partial_fit_tasks(self._rehearsal.join(tasks))
+        self._rehearsal = self._rehearsal.add(tasks)
 
     def _make_learner(self, n_inputs: int, n_outputs: int) -> MAML:
         backbone, adapted, body = self._make_parts(n_inputs, n_outputs)

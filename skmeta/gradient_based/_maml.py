@@ -24,6 +24,7 @@ class MAMLClassifier(NeuralMetaClassifierMixin, InnerSGDLearner):
     {{inner_sgd}}
     {{unrolled}}
     {{class_weight}}
+    {{online}}
     {{training}}
 
     Attributes
@@ -72,6 +73,7 @@ class MAMLRegressor(NeuralMetaRegressorMixin, InnerSGDLearner):
     {{inner_sgd}}
     {{unrolled}}
     {{normalize_y}}
+    {{online}}
     {{training}}
 
     Attributes

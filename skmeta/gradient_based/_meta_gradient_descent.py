@@ -140,6 +140,7 @@ class MetaGradientDescentClassifier(NeuralMetaClassifierMixin, _MetaGradientDesc
     {{inner_optimizer}}
     {{unrolled}}
     {{class_weight}}
+    {{online}}
     {{training}}
 
     Attributes
@@ -185,6 +186,7 @@ class MetaGradientDescentRegressor(NeuralMetaRegressorMixin, _MetaGradientDescen
     {{inner_optimizer}}
     {{unrolled}}
     {{normalize_y}}
+    {{online}}
     {{training}}
 
     Attributes

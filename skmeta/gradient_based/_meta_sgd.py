@@ -31,6 +31,7 @@ class MetaSGDClassifier(NeuralMetaClassifierMixin, _MetaSGD):
     {{inner_steps}}
     {{unrolled}}
     {{class_weight}}
+    {{online}}
     {{training}}
 
     Attributes
@@ -73,6 +74,7 @@ class MetaSGDRegressor(NeuralMetaRegressorMixin, _MetaSGD):
     {{inner_steps}}
     {{unrolled}}
     {{normalize_y}}
+    {{online}}
     {{training}}
 
     Attributes

@@ -72,6 +72,7 @@ class ReptileClassifier(NeuralMetaClassifierMixin, _Reptile):
     {{inner_steps}}
     {{reptile}}
     {{class_weight}}
+    {{online}}
     {{training}}
 
     Attributes
@@ -118,6 +119,7 @@ class ReptileRegressor(NeuralMetaRegressorMixin, _Reptile):
     {{inner_steps}}
     {{reptile}}
     {{normalize_y}}
+    {{online}}
     {{training}}
 
     Attributes

@@ -9,6 +9,7 @@ tensors whose first axis is that of the tasks.
 
 from skmeta.nets._batch_norm import TaskBatchNorm
 from skmeta.nets._bayesian_linear import BayesianLinear
+from skmeta.nets._bayesian_maml import BayesianMAML
 from skmeta.nets._cholesky import cholesky
 from skmeta.nets._class_means import ClassMeanLearner
 from skmeta.nets._class_slots import class_members
@@ -40,11 +41,13 @@ from skmeta.nets._logistic_head import LogisticHead
 from skmeta.nets._losses import cross_entropy, mask_classes, masked_mean, squared_error
 from skmeta.nets._maml import MAML
 from skmeta.nets._matching import MatchingNet
+from skmeta.nets._mixture import GaussianNoise, mixture_cross_entropy, mixture_gaussian_nll
 from skmeta.nets._mlp import MLP
 from skmeta.nets._multi_step import MultiStepEpisode, step_weights
 from skmeta.nets._neural_process import NeuralProcess
 from skmeta.nets._offset import Offset
 from skmeta.nets._prototypes import PrototypeNet, squared_distances
+from skmeta.nets._recurrent_optimizer import RecurrentOptimizer, log_and_sign
 from skmeta.nets._relation import RelationNet
 from skmeta.nets._reptile import ReptileEpisode
 from skmeta.nets._ridge_head import RidgeClassifierHead, RidgeHead
@@ -67,6 +70,7 @@ __all__ = [
     "MLP",
     "AttentionEncoder",
     "BayesianLinear",
+    "BayesianMAML",
     "ClassMeanLearner",
     "ClassWeight",
     "CodedLearner",
@@ -77,6 +81,7 @@ __all__ = [
     "DualHead",
     "EmbeddingLearner",
     "Episode",
+    "GaussianNoise",
     "HyperNet",
     "InContextNet",
     "InnerOptimizer",
@@ -94,6 +99,7 @@ __all__ = [
     "Offset",
     "OwnClassCode",
     "PrototypeNet",
+    "RecurrentOptimizer",
     "RelationNet",
     "ReptileEpisode",
     "RidgeClassifierHead",
@@ -120,9 +126,12 @@ __all__ = [
     "initial_parameters",
     "joint_gaussian_nll",
     "last_layer_names",
+    "log_and_sign",
     "log_weights",
     "mask_classes",
     "masked_mean",
+    "mixture_cross_entropy",
+    "mixture_gaussian_nll",
     "parameter_shapes",
     "row_table",
     "softmax_dual",

@@ -40,7 +40,7 @@ class BayesianMAML(MAML):
         As in :class:`MAML`.
     n_samples, n_adapt_samples : int, default=5, 20
         Number of samples ``K`` in training, and in evaluation mode.
-    initial_std : float, default=0.1
+    initial_std : float, default=0.02
         The deviations :math:`\sigma` that training starts from.
     noise : Module, optional
         Applied to the outputs of shape (B, K, Q, O), such as :class:`GaussianNoise`.
@@ -71,7 +71,7 @@ class BayesianMAML(MAML):
         *args: Any,
         n_samples: int = 5,
         n_adapt_samples: int = 20,
-        initial_std: float = 0.1,
+        initial_std: float = 0.02,
         noise: nn.Module | None = None,
         seed: int = 0,
         **options: Any,

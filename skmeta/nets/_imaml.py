@@ -122,7 +122,9 @@ class IMAML(MAML):
             )
             return vector + flatten_parameters(hessian) / self.proximity
 
-        return unflatten_parameters(conjugate_gradients(product, flatten_parameters(right), self.n_solver_steps), leaves)
+        return unflatten_parameters(
+            conjugate_gradients(product, flatten_parameters(right), self.n_solver_steps), leaves
+        )
 
 
 class _ImplicitSolution(torch.autograd.Function):

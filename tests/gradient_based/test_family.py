@@ -12,7 +12,18 @@ from skmeta.base import few_shot_scores
 from skmeta.datasets import make_linear_tasks, make_sinusoid_tasks
 from skmeta.nets import MLP, ConvNet
 
-FAMILY = ["MAML", "MetaSGD", "MetaGradientDescent", "ANIL", "BiasMAML", "CAVIA", "Reptile", "IMAML"]
+FAMILY = [
+    "MAML",
+    "MetaSGD",
+    "MetaGradientDescent",
+    "ANIL",
+    "BiasMAML",
+    "CAVIA",
+    "Reptile",
+    "IMAML",
+    "LearnedOptimizer",
+    "BayesianMAML",
+]
 
 
 @pytest.fixture(params=FAMILY)
