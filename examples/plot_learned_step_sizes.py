@@ -58,7 +58,7 @@ for ax, (title, numbers) in zip(axes, panels.items(), strict=False):
         print(f"{title:13s} {names[layer]:13s}", np.round(values, 4))
     ax.axhline(0.01 if title == "Step size" else 0.0, color="grey", lw=1, ls=":")
     ax.set(title=f"{title} (start: dotted)", xlabel="inner step", xticks=steps)
-axes[0].legend(fontsize="small")
+axes[2].legend(fontsize="small", loc="lower right")
 
 # %%
 # Does it pay?
