@@ -22,7 +22,7 @@ import torch
 from skorch.callbacks import LRScheduler
 
 import skmeta
-from skmeta import TaskCollection
+from skmeta import TaskCollection, TrainingDivergedError
 from skmeta.datasets import make_sinusoid_tasks
 
 PUBLISHED = {
@@ -109,7 +109,11 @@ def main() -> None:
     for name in args.learners:
         for n_shots in args.shots:
             start = time.process_time()
-            meta = train(name, n_shots, args.epochs, args.lr, args.seed, **options)
+            try:
+                meta = train(name, n_shots, args.epochs, args.lr, args.seed, **options)
+            except TrainingDivergedError as error:  # a result like any other; the rest goes on
+                print(f"{name:20s} {n_shots:5d}   training diverged: {error}", flush=True)
+                continue
             seconds = time.process_time() - start
             found = [with_interval(errors(meta, n_shots, n, args.test_seed)) for n in (0, 1, 10)]
             published = PUBLISHED.get((name, n_shots))
