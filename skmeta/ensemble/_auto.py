@@ -175,7 +175,7 @@ class AutoMetaClassifier(_ClassifierMixture, _BaseAuto):
     shots_ : ndarray of shape (n_shots,)
         Numbers of support rows at which weights were learned.
     weights_ : ndarray of shape (n_shots, n_candidates)
-        Weights at these numbers.
+        Weights at these numbers; they need not have the sum one.
     report_ : StackingReport
         What each candidate scored, which was chosen and why; `print` it.
     n_support_ : int

@@ -15,7 +15,7 @@ Array = NDArray[np.floating]
 # Episodes are drawn from this many tasks at most. Of few tasks there are more query rows of each.
 _MAX_TASKS, _LEAST_QUERY, _QUERY_IN_ALL = 100, 30, 3000
 # Weighs few episodes against equal weights: squared logits count as this share of the loss.
-_PULL = 3e-3
+_PULL = 5e-4
 
 
 class Episode(NamedTuple):

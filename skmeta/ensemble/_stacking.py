@@ -9,9 +9,10 @@ from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import _BaseComposition
 
 from skmeta.base import BaseMetaLearner, MetaClassifierMixin, MetaRegressorMixin
+from skmeta.ensemble._opinion_pools import log_pool
 from skmeta.ensemble._pooled_learner import BasePooled, PooledClassifier, PooledRegressor
 from skmeta.ensemble._stacking_base import BaseStacking, Candidates, interpolate
-from skmeta.ensemble._stacking_episodes import MIN_PROBABILITY, Episodes, predicts_std
+from skmeta.ensemble._stacking_episodes import Episodes, log_proba, predicts_std
 from skmeta.ensemble._weigh_std import Spread, learn_spread, mix
 from skmeta.linear_model import MetaLogisticRegression, MetaRidgeRegressor
 from skmeta.tasks import TaskCollection
@@ -65,7 +66,7 @@ class _RegressorMixture(MetaRegressorMixin, BaseStacking):
 
 
 class _ClassifierMixture(MetaClassifierMixin, BaseStacking):
-    """A stack of classifiers: a weighted mean of their probabilities."""
+    """A stack of classifiers: a logarithmic pool of their probabilities."""
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probabilities of the classes.
@@ -79,10 +80,8 @@ class _ClassifierMixture(MetaClassifierMixin, BaseStacking):
         proba : ndarray of shape (n_query, n_classes)
         """
         X = self._validate_query(X)
-        proba = np.zeros((len(X), len(self.classes_)))
-        for model, weight in zip(self._models, self._weights, strict=True):
-            proba += weight * np.clip(model.predict_proba(X), MIN_PROBABILITY, 1)
-        return proba / proba.sum(axis=1, keepdims=True)
+        said = [log_proba(model, X, len(self.classes_)) for model in self._models]
+        return np.exp(log_pool(np.stack(said, axis=1), self._weights))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -263,13 +262,17 @@ class MetaStackingRegressor(_NamedEstimators, _RegressorMixture):
 
 
 class MetaStackingClassifier(_NamedEstimators, _ClassifierMixture):
-    r"""Weighted mean of meta-learners' probabilities, with weights learned out of task.
+    r"""Logarithmic pool of meta-learners' probabilities, with weights learned out of task.
+
+    The probability of a class is proportional to the product of what the candidates say, each to
+    the power of its weight [2]_. Candidates that know different things so make each other surer,
+    which a mean of probabilities never does.
 
     The training tasks are divided into folds. Each candidate is fitted on the tasks of the other
     folds, adapted to a few rows of each task of the fold, and predicts others. The weights are not
-    negative, have the sum one, and minimise the log-loss of the mixed probabilities [1]_ at each
-    number of shots, shrunken towards weights that all numbers of shots share; between numbers of
-    shots they are interpolated. Then the candidates are fitted on all tasks.
+    negative and minimise the log-loss of the pool [1]_ at each number of shots, shrunken towards
+    weights that all numbers of shots share; between numbers of shots they are interpolated. Then
+    the candidates are fitted on all tasks.
 
     A guard keeps the mixture from being worse than a model that ignores the support: the weights of
     all other candidates are reduced as far as they do not beat the best :class:`PooledClassifier`
@@ -309,7 +312,8 @@ class MetaStackingClassifier(_NamedEstimators, _ClassifierMixture):
     shots_ : ndarray of shape (n_shots,)
         Numbers of support rows at which weights were learned.
     weights_ : ndarray of shape (n_shots, n_candidates)
-        Weights at these numbers.
+        Weights at these numbers. Their sum says how sure the pool is: below one where candidates
+        are too sure, above one where they know different things.
     report_ : StackingReport
         What each candidate scored, which was chosen and why; `print` it.
     n_support_ : int
@@ -336,6 +340,8 @@ class MetaStackingClassifier(_NamedEstimators, _ClassifierMixture):
     References
     ----------
     .. [1] Wolpert (1992). Stacked generalization. Neural Networks 5, 241-259.
+    .. [2] Genest & Zidek (1986). Combining probability distributions: a critique and an annotated
+       bibliography. Statistical Science 1, 114-135.
 
     Examples
     --------

@@ -13,10 +13,10 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmeta.base import BaseMetaLearner
+from skmeta.ensemble._opinion_pools import LogLoss, SquaredLoss
 from skmeta.ensemble._pooled_learner import BasePooled
 from skmeta.ensemble._stacking_episodes import Episodes, OutOfTask, side_by_side, usable_shots
 from skmeta.ensemble._stacking_report import StackingReport
-from skmeta.ensemble._weigh import MixtureLoss
 from skmeta.ensemble._weigh_guard import guard, standard_error
 from skmeta.tasks import TaskCollection
 
@@ -106,7 +106,8 @@ class BaseStacking(BaseMetaLearner):
         self, names: list[str], episodes: list[Episodes], pooled: list[int], skipped: dict[str, str]
     ) -> None:
         """Learn the weights at each number of shots, and report on them."""
-        raw = [MixtureLoss(e, is_classifier(self)) for e in episodes]
+        pool = LogLoss if is_classifier(self) else SquaredLoss
+        raw = [pool(e) for e in episodes]
         tables = [
             np.column_stack([loss.of_tasks(alone) for alone in np.eye(len(names))]) for loss in raw
         ]
@@ -114,7 +115,7 @@ class BaseStacking(BaseMetaLearner):
         reference = min(pooled, key=lambda i: totals[i]) if self.guard else None
         # Squared errors have a unit, which penalties on the weights must not depend on.
         unit = 1.0 if is_classifier(self) else float(totals.min()) or 1.0
-        found = guard([MixtureLoss(e, is_classifier(self), unit) for e in episodes], reference)
+        found = guard([pool(e, unit) for e in episodes], reference)
         self.shots_ = np.array([e.shots for e in episodes])
         self.weights_ = found.weights
         self.report_ = StackingReport(

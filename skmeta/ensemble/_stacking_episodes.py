@@ -39,11 +39,11 @@ class Episodes:
     shots : int
         Rows that candidates had adapted to.
     y : ndarray of shape (n_rows,)
-        Target of the query rows.
+        Target of the query rows; for classifiers the codes of their classes.
     task : ndarray of int of shape (n_rows,)
         Position of the task of each row in the collection.
-    said : ndarray of shape (n_rows, n_candidates)
-        Predicted target; for classifiers the probability of the class that is true.
+    said : ndarray of shape (n_rows, n_candidates) or (n_rows, n_candidates, n_classes)
+        Predicted target; for classifiers the log probabilities of all classes.
     std : ndarray of shape (n_rows, n_candidates)
         Predicted standard deviation; NaN for candidates that have none, and for classifiers.
     """
@@ -98,6 +98,7 @@ class OutOfTask:
     ) -> None:
         self.tasks, self.shots, self.strategy = tasks, shots, strategy
         self.random_state = random_state
+        self.n_classes = int(tasks.y.max()) + 1  # means nothing to regressors
         order = np.random.default_rng(random_state).permutation(len(tasks))
         self.folds = np.array_split(order, min(n_folds, len(tasks)))
 
@@ -130,7 +131,18 @@ class OutOfTask:
             models = meta.fit_adapt_many(support)
             for model, task, name in zip(models, query, held, strict=True):
                 if task.n_rows:
-                    yield _one_episode(model, task, shots, int(name))
+                    yield self._one(model, task, shots, int(name))
+
+    def _one(self, model: Any, task: Any, shots: int, name: int) -> Episodes:
+        y, std = task.y, np.full(task.n_rows, np.nan)
+        if is_classifier(model):
+            y = y.astype(np.intp)
+            said = log_proba(model, task.X, self.n_classes)
+        elif predicts_std(model):
+            said, std = model.predict(task.X, return_std=True)
+        else:
+            said = model.predict(task.X)
+        return Episodes(shots, y, np.full(task.n_rows, name), said[:, None], std[:, None])
 
 
 def predicts_std(model: Any) -> bool:
@@ -138,17 +150,23 @@ def predicts_std(model: Any) -> bool:
     return "return_std" in signature(model.predict).parameters
 
 
-def _one_episode(model: Any, task: Any, shots: int, name: int) -> Episodes:
-    std = np.full(task.n_rows, np.nan)
-    if is_classifier(model):
-        column = np.searchsorted(model.classes_, task.y)
-        said = model.predict_proba(task.X)[np.arange(task.n_rows), column]
-        said = np.clip(said, MIN_PROBABILITY, 1.0)
-    elif predicts_std(model):
-        said, std = model.predict(task.X, return_std=True)
-    else:
-        said = model.predict(task.X)
-    return Episodes(shots, task.y, np.full(task.n_rows, name), said[:, None], std[:, None])
+def log_proba(model: Any, X: Any, n_classes: int) -> Array:
+    """Log probabilities of all classes, also those that the model does not know.
+
+    Parameters
+    ----------
+    model : classifier
+        Its classes are codes.
+    X : array-like or data frame of shape (n_rows, n_features)
+    n_classes : int
+
+    Returns
+    -------
+    log_proba : ndarray of shape (n_rows, n_classes)
+    """
+    proba = np.zeros((len(X), n_classes))
+    proba[:, model.classes_.astype(np.intp)] = model.predict_proba(X)
+    return np.log(np.clip(proba, MIN_PROBABILITY, 1.0))
 
 
 def _with_classes(tasks: TaskCollection, classes: np.ndarray) -> TaskCollection:

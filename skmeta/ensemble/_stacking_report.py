@@ -32,7 +32,7 @@ class StackingReport:
     losses, errors : ndarray of shape (n_candidates, n_shots)
         Mean loss over tasks of each candidate, and its standard error.
     weights : ndarray of shape (n_candidates, n_shots)
-        Weights of the candidates in the mixture.
+        Weights of the candidates in the mixture. Those of classifiers need not have the sum one.
     stack_losses, stack_errors : ndarray of shape (n_shots,)
         The same of the mixture, for tasks that its weights had not seen.
     trust : ndarray of shape (n_shots,)
@@ -44,6 +44,17 @@ class StackingReport:
         The candidate of the largest weight, over all numbers of shots above 0.
     skipped : dict of str to str
         Candidates that were not tried, and why.
+
+    Examples
+    --------
+    >>> from skmeta import AutoMetaRegressor
+    >>> from skmeta.datasets import make_linear_tasks
+    >>> tasks = make_linear_tasks(n_tasks=8, n_rows=8, random_state=0)
+    >>> report = AutoMetaRegressor().fit(tasks).report_
+    >>> report.best, report.metric
+    ('linear mixed model', 'mean squared error')
+    >>> report.losses.shape == (len(report.names), len(report.shots))
+    True
     """
 
     metric: str
@@ -75,7 +86,8 @@ class StackingReport:
         """In words, which learner was chosen and why."""
         if not self.n_tasks.any():
             return f"{self.best}: there are too few tasks or rows to compare learners on."
-        share = self.weights[self.names.index(self.best), self._informed].mean()
+        weights = self.weights[:, self._informed]
+        share = (weights / weights.sum(axis=0))[self.names.index(self.best)].mean()
         text = f"{self.best} has the largest weight ({share:.0%} on average over shots)."
         if self.reference is None:
             return text

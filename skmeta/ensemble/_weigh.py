@@ -1,14 +1,14 @@
-"""Weights of candidates: the mixture of least loss on episodes that they have not seen."""
+"""Weights of candidates: the pool of least loss on episodes that they have not seen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from skmeta.ensemble._stacking_episodes import Episodes
+from skmeta.ensemble._opinion_pools import PoolLoss
 
 Array = NDArray[np.floating]
 
@@ -20,45 +20,7 @@ _TIE_BREAK = 1e-3
 _NEGLIGIBLE = 0.02
 
 
-class MixtureLoss:
-    """Mean loss over tasks of a weighted mean of candidates, as a function of the weights.
-
-    The squared error of the mixed prediction for regressors, minus the logarithm of the mixed
-    probability for classifiers. Each task counts the same, however many query rows it has.
-
-    Parameters
-    ----------
-    episodes : Episodes
-    is_classifier : bool
-    unit : float, default=1.0
-        What losses are divided by.
-    """
-
-    def __init__(self, episodes: Episodes, is_classifier: bool, unit: float = 1.0) -> None:
-        self.episodes, self.is_classifier, self.unit = episodes, is_classifier, unit
-        self._tasks, self._position, n_rows = np.unique(
-            episodes.task, return_inverse=True, return_counts=True
-        )
-        self._share = 1 / (n_rows[self._position] * len(n_rows))
-
-    def __call__(self, weights: Array) -> tuple[float, Array]:
-        """Mean loss, and its gradient."""
-        said = self.episodes.said
-        mixed = said @ weights
-        by_mixed = -1 / mixed if self.is_classifier else 2 * (mixed - self.episodes.y)
-        share = self._share / self.unit
-        return float(share @ self._of_rows(mixed)), (share * by_mixed) @ said
-
-    def of_tasks(self, weights: Array) -> Array:
-        """Loss of each task, in the order of their positions, of shape (n_tasks,)."""
-        of_rows = self._of_rows(self.episodes.said @ weights) * self._share * len(self._tasks)
-        return np.bincount(self._position, of_rows) / self.unit
-
-    def _of_rows(self, mixed: Array) -> Array:
-        return -np.log(mixed) if self.is_classifier else (mixed - self.episodes.y) ** 2
-
-
-def learn_weights(losses: Sequence[MixtureLoss]) -> Array:
+def learn_weights(losses: Sequence[PoolLoss]) -> Array:
     """Weights at each number of shots, shrunken towards weights that all of them share.
 
     The shared weights w minimise the sum of the losses; those at one number of shots minimise its
@@ -67,13 +29,13 @@ def learn_weights(losses: Sequence[MixtureLoss]) -> Array:
 
     Parameters
     ----------
-    losses : sequence of MixtureLoss
+    losses : sequence of PoolLoss
         One for each number of shots.
 
     Returns
     -------
     weights : ndarray of shape (n_shots, n_candidates)
-        Not negative; each row has the sum one.
+        Not negative; for regressors each row has the sum one.
 
     References
     ----------
@@ -91,7 +53,7 @@ def learn_weights(losses: Sequence[MixtureLoss]) -> Array:
     )
 
 
-def _minimise(losses: Sequence[MixtureLoss], centre: Array, penalty: float) -> Array:
+def _minimise(losses: Sequence[PoolLoss], centre: Array, penalty: float) -> Array:
     """Weights of least mean loss plus `penalty` times the squared distance to `centre`."""
 
     def objective(weights: Array) -> tuple[float, Array]:
@@ -100,14 +62,29 @@ def _minimise(losses: Sequence[MixtureLoss], centre: Array, penalty: float) -> A
         value = float(np.mean([part[0] for part in parts]) + penalty * away @ away)
         return value, np.mean([part[1] for part in parts], axis=0) + 2 * penalty * away
 
-    if len(centre) == 1:
+    if losses[0].sums_to_one:
+        weights = _on_simplex(objective, centre)
+    else:
+        found = minimize(
+            objective, centre, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(centre)
+        )
+        weights = found.x
+    if (weights < _NEGLIGIBLE).all():  # nobody knows anything; someone has to say so
+        return centre
+    weights = np.where(weights < _NEGLIGIBLE, 0.0, weights)
+    return weights / weights.sum() if losses[0].sums_to_one else weights
+
+
+def _on_simplex(objective: Callable[[Array], tuple[float, Array]], start: Array) -> Array:
+    """Minimise over weights that are not negative and have the sum one."""
+    if len(start) == 1:
         return np.ones(1)
     found = minimize(
         objective,
-        centre,
+        start,
         jac=True,
         method="SLSQP",
-        bounds=[(0.0, 1.0)] * len(centre),
+        bounds=[(0.0, 1.0)] * len(start),
         constraints={
             "type": "eq",
             "fun": lambda weights: weights.sum() - 1,
@@ -115,6 +92,4 @@ def _minimise(losses: Sequence[MixtureLoss], centre: Array, penalty: float) -> A
         },
         options={"ftol": 1e-9, "maxiter": 200},
     )
-    weights = np.clip(found.x, 0, None)
-    weights[weights < _NEGLIGIBLE] = 0.0
-    return weights / weights.sum()
+    return found.x

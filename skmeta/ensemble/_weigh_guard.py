@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skmeta.ensemble._weigh import MixtureLoss, learn_weights
+from skmeta.ensemble._opinion_pools import PoolLoss
+from skmeta.ensemble._weigh import learn_weights
 
 Array = NDArray[np.floating]
 
@@ -28,7 +29,7 @@ class Guarded(NamedTuple):
     error: Array
 
 
-def guard(losses: list[MixtureLoss], reference: int | None) -> Guarded:
+def guard(losses: list[PoolLoss], reference: int | None) -> Guarded:
     """Learn weights, and shrink them towards the reference as far as they do not beat it.
 
     Weights are learned on groups of tasks in turn, and mixed with the reference by an amount; the
@@ -39,7 +40,7 @@ def guard(losses: list[MixtureLoss], reference: int | None) -> Guarded:
 
     Parameters
     ----------
-    losses : list of MixtureLoss
+    losses : list of PoolLoss
         One for each number of shots.
     reference : int or None
         Which candidate ignores the support; None trusts the weights as they are.
@@ -73,14 +74,14 @@ def standard_error(values: Array) -> Array:
     return values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
-def _cross_fitted(losses: list[MixtureLoss], reference: int | None) -> list[Array]:
+def _cross_fitted(losses: list[PoolLoss], reference: int | None) -> list[Array]:
     """Loss of each task at each amount, of shape (n_tasks, n_amounts), for each number of shots."""
     n_tasks = 1 + max(int(loss.episodes.task.max()) for loss in losses)
     group = np.arange(n_tasks) % _N_GROUPS
     tables: list[list[Array]] = [[] for _ in losses]
     for g in range(min(_N_GROUPS, n_tasks)):
-        seen = [_part(loss, group[loss.episodes.task] != g) for loss in losses]
-        held = [_part(loss, group[loss.episodes.task] == g) for loss in losses]
+        seen = [loss.part(group[loss.episodes.task] != g) for loss in losses]
+        held = [loss.part(group[loss.episodes.task] == g) for loss in losses]
         if any(len(part.episodes.y) == 0 for part in seen):
             continue
         for table, weights, loss in zip(tables, learn_weights(seen), held, strict=True):
@@ -88,10 +89,6 @@ def _cross_fitted(losses: list[MixtureLoss], reference: int | None) -> list[Arra
                 mixed = [_towards(weights, reference, amount) for amount in _AMOUNTS]
                 table.append(np.column_stack([loss.of_tasks(w) for w in mixed]))
     return [np.concatenate(table) for table in tables]
-
-
-def _part(loss: MixtureLoss, rows: NDArray[np.bool_]) -> MixtureLoss:
-    return MixtureLoss(loss.episodes.of(rows), loss.is_classifier, loss.unit)
 
 
 def _towards(weights: Array, reference: int | None, amount: Array | float) -> Array:
