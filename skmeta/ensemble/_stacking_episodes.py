@@ -98,6 +98,8 @@ class OutOfTask:
     ) -> None:
         self.tasks, self.shots, self.strategy = tasks, shots, strategy
         self.random_state = random_state
+        # Rows far ahead are what first rows mislead about, so that near ones must not hide it.
+        self._query_after = max(shots) if strategy == "first" else 0
         self.n_classes = int(tasks.y.max()) + 1  # means nothing to regressors
         order = np.random.default_rng(random_state).permutation(len(tasks))
         self.folds = np.array_split(order, min(n_folds, len(tasks)))
@@ -123,6 +125,7 @@ class OutOfTask:
                 shots,
                 _MAX_QUERY,
                 strategy=self.strategy,
+                query_after=self._query_after,
                 random_state=self.random_state + repeat,
             )
             if is_classifier(meta):

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from skmeta.ensemble._pooled import Rows, folds
+from skmeta.tree._nodes import as_single
 
 Array = NDArray[np.floating]
 
@@ -61,7 +62,7 @@ class Likeness:
             The training rows, in forests that have not seen their task: one that has seen a row's
             target puts it among rows of like target.
         """
-        X = _single(rows.trees)
+        X = as_single(rows.trees)
         leaves = np.empty((len(X), _N_TREES), dtype=np.intp)
         for train, held in folds(row_task):
             leaves[held] = _leaves(clone(self.forest).fit(X[train], y[train]), X[held])
@@ -73,7 +74,7 @@ class Likeness:
 
     def view(self, rows: Rows) -> View:
         """Rows of a new task."""
-        return View(_leaves(self.forest, _single(rows.trees)), rows.dense)
+        return View(_leaves(self.forest, as_single(rows.trees)), rows.dense)
 
     def __call__(self, query: View, support: View) -> list[Array]:
         """Likenesses between 0 and 1, each of shape (n_query, n_support)."""
@@ -124,9 +125,3 @@ def _leaves(forest: Any, X: NDArray[np.float32]) -> NDArray[np.intp]:
         return np.empty((0, _N_TREES), dtype=np.intp)
     # The forest's own `apply` takes longer to start its workers than this does.
     return np.column_stack([tree.apply(X, check_input=False) for tree in forest.estimators_])
-
-
-def _single(T: Array) -> NDArray[np.float32]:
-    """Columns as forests want them; gaps stay."""
-    largest = np.finfo(np.float32).max
-    return np.ascontiguousarray(np.clip(T, -largest, largest), dtype=np.float32)

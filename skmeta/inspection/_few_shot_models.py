@@ -47,13 +47,17 @@ def nested_splits(
             f"No task has more than {largest} rows, the largest number of shots; the largest task "
             f"has {int(tasks.sizes.max())}."
         )
-    options: Any = {"strategy": strategy, "random_state": random_state}
-    pool, queries = split_support_query(tasks[enough], largest, **options)
     for n_support in sizes.tolist():
-        # A split leaves a row for the query, which the largest support does not have to spare.
-        whole = n_support == largest
-        supports = pool if whole else split_support_query(pool, n_support, **options)[0]
-        yield n_support, supports, queries
+        yield (
+            n_support,
+            *split_support_query(
+                tasks[enough],
+                n_support,
+                strategy=strategy,
+                query_after=largest,
+                random_state=random_state,
+            ),
+        )
 
 
 def adapt(learner: Any, supports: TaskCollection) -> list[Any]:

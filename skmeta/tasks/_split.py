@@ -47,6 +47,10 @@ class SupportQueryDraw:
         "first" takes the first rows of a task as support, in the order in which they are stored:
         time, where the table is sorted by it. The query is drawn from the others at random.
 
+    query_after : int, default=0
+        Rows that are passed over, the support among them, before the query begins. Supports of
+        several sizes so share their query. One row is left for it.
+
     random_state : int, default=0
         Seed.
     """
@@ -59,11 +63,13 @@ class SupportQueryDraw:
         *,
         stratify: bool = False,
         strategy: str = "random",
+        query_after: int = 0,
         random_state: int = 0,
     ):
-        _check_draw(n_support, n_query, strategy)
+        _check_draw(n_support, n_query, strategy, query_after)
         self.tasks = tasks
         self.n_support, self.n_query = n_support, n_query
+        self.n_passed = max(n_support, query_after)
         self.stratify, self.strategy, self.random_state = stratify, strategy, random_state
         self._hashes = tasks.row_hashes()
         self._codes = (
@@ -84,16 +90,17 @@ class SupportQueryDraw:
         sizes = self.tasks.sizes if indices is None else self.tasks.sizes[indices]
         offsets = offsets_of(sizes)
         order, rank = self._order(rows, sizes, offsets, epoch)
-        n_support = np.clip(sizes - 1, 0, self.n_support)
-        n_query = sizes - n_support
+        n_passed = np.clip(sizes - 1, 0, self.n_passed)
+        n_support = np.minimum(n_passed, self.n_support)
+        n_query = sizes - n_passed
         if self.n_query is not None:
             n_query = np.minimum(n_query, self.n_query)
-        last = np.repeat(n_support + n_query, sizes)
         is_support = rank < np.repeat(n_support, sizes)
-        ordered = rows[order]
-        return Draw(ordered[is_support], n_support), Draw(
-            ordered[~is_support & (rank < last)], n_query
+        is_query = (rank >= np.repeat(n_passed, sizes)) & (
+            rank < np.repeat(n_passed + n_query, sizes)
         )
+        ordered = rows[order]
+        return Draw(ordered[is_support], n_support), Draw(ordered[is_query], n_query)
 
     def _order(
         self, rows: np.ndarray, sizes: np.ndarray, offsets: np.ndarray, epoch: int
@@ -107,7 +114,7 @@ class SupportQueryDraw:
         keys = combine(of_task[task], hashes)
         if self.strategy == "first":
             keys = uniform(keys)
-            is_first = rank < np.repeat(np.clip(sizes - 1, 0, self.n_support), sizes)
+            is_first = rank < np.repeat(np.clip(sizes - 1, 0, self.n_passed), sizes)
             keys[is_first] = rank[is_first] - len(rows)
         elif self._codes is not None:
             keys = _stratified_keys(task, self._codes[rows], keys, of_task[task])
@@ -121,6 +128,7 @@ def split_support_query(
     *,
     stratify: bool = False,
     strategy: str = "random",
+    query_after: int = 0,
     random_state: int = 0,
 ) -> tuple[TaskCollection, TaskCollection]:
     """Split every task into a support and a query set.
@@ -136,6 +144,9 @@ def split_support_query(
         Whether to draw each class in proportion, after one row of each class.
     strategy : {"random", "first"}, default="random"
         "first" takes the first rows of each task as support, as they are stored.
+    query_after : int, default=0
+        Rows that are passed over, the support among them, before the query begins: with the same
+        number, supports of several sizes share their query. A task keeps at least one row for it.
     random_state : int, default=0
         Seed. The split of a task depends on its rows and on this number alone.
 
@@ -159,10 +170,17 @@ def split_support_query(
             n_query,
             stratify=stratify,
             strategy=strategy,
+            query_after=query_after,
             random_state=random_state,
         )
     draws = SupportQueryDraw(
-        tasks, n_support, n_query, stratify=stratify, strategy=strategy, random_state=random_state
+        tasks,
+        n_support,
+        n_query,
+        stratify=stratify,
+        strategy=strategy,
+        query_after=query_after,
+        random_state=random_state,
     )()
     support, query = (_gather(tasks, draw) for draw in draws)
     return support, query
@@ -217,9 +235,10 @@ def _stratified_keys(
     return result
 
 
-def _check_draw(n_support: Any, n_query: Any, strategy: Any) -> None:
-    if not isinstance(n_support, int | np.integer) or n_support < 0:
-        raise ValueError(f"n_support must be an integer of at least 0, got {n_support!r}.")
+def _check_draw(n_support: Any, n_query: Any, strategy: Any, query_after: Any) -> None:
+    for name, value in (("n_support", n_support), ("query_after", query_after)):
+        if not isinstance(value, int | np.integer) or value < 0:
+            raise ValueError(f"{name} must be an integer of at least 0, got {value!r}.")
     if n_query is not None and (not isinstance(n_query, int | np.integer) or n_query < 1):
         raise ValueError(f"n_query must be None or an integer of at least 1, got {n_query!r}.")
     if strategy not in ("random", "first"):

@@ -70,6 +70,18 @@ def test_a_small_support_is_part_of_a_larger_one():
         assert_array_equal(large[1].X[:3], small[1].X)
 
 
+@pytest.mark.parametrize("strategy", ["random", "first"])
+def test_supports_of_several_sizes_share_their_query(strategy):
+    tasks = _tasks([15, 12, 4])
+    draws = [split_support_query(tasks, n, query_after=7, strategy=strategy) for n in (0, 3, 7)]
+    for support, query in draws:
+        assert_array_equal(query.X, draws[-1][1].X)
+        assert_array_equal(query.sizes, [8, 5, 1])
+        assert not set(support.X[:, 0]) & set(query.X[:, 0])
+    assert_array_equal(draws[1][0].sizes, [3, 3, 3])
+    assert_array_equal(draws[2][0].sizes, [7, 7, 3])
+
+
 def test_stratified_support_holds_every_class_and_then_proportions():
     y = np.repeat([0, 1, 2], [60, 30, 10])
     tasks = TaskCollection(np.arange(100.0)[:, None], y, [0, 100])
@@ -114,6 +126,7 @@ def test_tasks_of_different_widths():
         ({"n_support": -1}, "n_support must be"),
         ({"n_support": 1.5}, "n_support must be"),
         ({"n_support": 1, "n_query": 0}, "n_query must be"),
+        ({"n_support": 1, "query_after": -1}, "query_after must be"),
         ({"n_support": 1, "strategy": "last"}, "strategy must be"),
     ],
 )
