@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeRegressor
 
-from skmeta.tree._nodes import Nodes
+from skmeta.tree._nodes import Nodes, as_single
 
 Array = NDArray[np.floating]
 Index = NDArray[np.intp]
@@ -169,7 +169,7 @@ def plant(
     -------
     committee : Committee
     """
-    X = table.X.astype(np.float32)  # what scikit-learn's trees turn rows into
+    X = as_single(table.X)
 
     def one(number: int, seen: NDArray[np.bool_]) -> tuple[DecisionTreeRegressor, Nodes, Index]:
         rows = seen[table.task]

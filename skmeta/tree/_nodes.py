@@ -61,5 +61,13 @@ class Nodes:
         return np.flatnonzero(self.left < 0)
 
     def apply(self, X: Array) -> Index:
-        """The leaf of each row, as the tree's own `apply` without its checks."""
-        return self._tree.apply(X.astype(np.float32))
+        """The leaf of each row, as the tree's own `apply` without its checks but one."""
+        if X.shape[1] != self._tree.n_features:  # or it would read beyond the end of a row
+            raise ValueError(f"X has {X.shape[1]} columns, the tree has {self._tree.n_features}.")
+        return self._tree.apply(as_single(X))
+
+
+def as_single(X: Array) -> NDArray[np.float32]:
+    """Columns as scikit-learn's trees take them: in 32 bits, where the largest stays finite."""
+    largest = np.finfo(np.float32).max
+    return np.ascontiguousarray(np.clip(X, -largest, largest), dtype=np.float32)

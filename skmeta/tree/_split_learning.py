@@ -66,6 +66,8 @@ def learn_splitting(
         [_losses(table, outputs, choice, learned, prior_at, splitting) for splitting in options]
     )
     gain = losses[0] - losses
+    if not gain.size:  # no task has a row to learn from and another one to judge by
+        return options[0]
     error = gain.std(axis=1) / np.sqrt(gain.shape[1])
     return options[int(np.argmax(np.where(gain.mean(axis=1) > error, gain.mean(axis=1), 0.0)))]
 
