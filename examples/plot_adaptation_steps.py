@@ -55,9 +55,9 @@ new = make_sinusoid_tasks(n_tasks=1, n_rows=10, random_state=3)[0]
 grid = np.linspace(-5, 5, 200)[:, None]
 
 steps = [0, 1, 2, 5, 10]
-fig, axes = plt.subplots(1, 3, figsize=(14, 4.2))
+figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
 for ax, learner, title in zip(
-    axes, (meta, untrained), ("Meta-trained weights", "Random weights"), strict=False
+    axes, (meta, untrained), ("Meta-trained weights", "Random weights"), strict=True
 ):
     for n_steps, shade in zip(steps, plt.cm.viridis(np.linspace(0.9, 0.1, 5)), strict=True):
         model = learner.set_params(n_adapt_steps=n_steps).fit_adapt(new.X, new.y)
@@ -84,17 +84,17 @@ def error(learner, n_steps):
 
 
 steps = [0, 1, 2, 5, 10, 20, 50]
+figure, ax = plt.subplots(figsize=(5.5, 4.2), layout="constrained")
 for learner, label in ((meta, "meta-trained"), (untrained, "random")):
     errors = [error(learner, n_steps) for n_steps in steps]
-    axes[2].plot(steps, errors, "o-", label=label)
+    ax.plot(steps, errors, "o-", label=label)
     print(label, ", ".join(f"{n}: {e:.2f}" for n, e in zip(steps, errors, strict=True)))
-axes[2].set(
+ax.set(
     title="200 new waves",
     xlabel="steps",
     ylabel="mean squared error",
     yscale="log",
     xscale="symlog",
 )
-axes[2].legend()
-fig.tight_layout()
+ax.legend()
 plt.show()

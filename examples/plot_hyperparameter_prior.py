@@ -1,7 +1,7 @@
 """
-=========================================
+==========================================
 Hyperparameters, from searches of the past
-=========================================
+==========================================
 
 Whoever tunes a support vector machine for the twentieth time knows where to begin. Optuna's
 samplers do not: each study starts from nothing. :class:`~skmeta.model_selection.TransferSampler`

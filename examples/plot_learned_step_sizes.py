@@ -44,7 +44,7 @@ learned = MetaGradientDescentRegressor(**training).fit(tasks)
 # `step_sizes_`, `momenta_` and `weight_decays_` hold one number for each step, by layer. They are
 # free to become negative: only the loss on query rows says what they should be.
 
-fig, axes = plt.subplots(1, 4, figsize=(15, 3.8))
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
 steps = np.arange(1, 6)
 panels = {
     "Step size": learned.step_sizes_,
@@ -52,7 +52,7 @@ panels = {
     "Weight decay": learned.weight_decays_,
 }
 names = {"layers.0": "first layer", "layers.1": "second layer", "layers.2": "last layer"}
-for ax, (title, numbers) in zip(axes, panels.items(), strict=False):
+for ax, (title, numbers) in zip(axes, panels.items(), strict=True):
     for layer, values in numbers.items():
         ax.plot(steps, values, "o-", label=names[layer])
         print(f"{title:13s} {names[layer]:13s}", np.round(values, 4))
@@ -66,15 +66,15 @@ axes[2].legend(fontsize="small", loc="lower right")
 # Errors on 300 new waves, of which 10 rows are known, after each number of steps.
 
 new = make_sinusoid_tasks(n_tasks=300, n_rows=40, random_state=1)
+figure, ax = plt.subplots(figsize=(5.5, 4), layout="constrained")
 for meta, label in ((fixed, "fixed, 0.01"), (learned, "learned")):
     errors = []
     for n_steps in range(6):
         meta.set_params(n_adapt_steps=n_steps)
         scores = few_shot_scores(meta, new, n_support=10, scoring="neg_mean_squared_error")
         errors.append(-scores.mean())
-    axes[3].plot(range(6), errors, "o-", label=label)
+    ax.plot(range(6), errors, "o-", label=label)
     print(label, np.round(errors, 2))
-axes[3].set(title="Error on new waves", xlabel="steps taken", ylabel="mean squared error")
-axes[3].legend()
-fig.tight_layout()
+ax.set(title="Error on new waves", xlabel="steps taken", ylabel="mean squared error")
+ax.legend()
 plt.show()

@@ -56,6 +56,26 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of features seen during `fit`, if all were strings.
+
+    Examples
+    --------
+    A learner that predicts the mean of the support, and before any row that of all training tasks:
+
+    >>> import numpy as np
+    >>> from skmeta import BaseMetaLearner, MetaRegressorMixin
+    >>> from skmeta.datasets import make_linear_tasks
+    >>> class MeanRegressor(MetaRegressorMixin, BaseMetaLearner):
+    ...     def _fit_tasks(self, tasks):
+    ...         self.grand_mean_ = tasks.y.mean()
+    ...
+    ...     def _adapt(self, X, y):
+    ...         self.mean_ = y.mean() if len(y) else self.grand_mean_
+    ...
+    ...     def predict(self, X):
+    ...         return np.full(len(self._validate_query(X)), self.mean_)
+    >>> meta = MeanRegressor().fit(make_linear_tasks(n_tasks=10, random_state=0))
+    >>> meta.fit_adapt([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]], [1.0, 3.0]).predict([[5.0, 0.0, 0.0]])
+    array([2.])
     """
 
     # `task_id` says which task each row of a flat table belongs to.

@@ -50,6 +50,27 @@ class MetaClassifierMixin(_ScoresTasks, ClassifierMixin):
     classes_ : ndarray of shape (n_classes,)
         Classes that the estimator predicts: those of the training tasks where classes mean the same
         in all tasks, otherwise those of the support it has adapted to.
+
+    Examples
+    --------
+    A learner that predicts the share of each class in the support. Classes come as codes 0, 1, ...:
+
+    >>> import numpy as np
+    >>> from skmeta import BaseMetaLearner, MetaClassifierMixin, TaskCollection
+    >>> class ShareClassifier(MetaClassifierMixin, BaseMetaLearner):
+    ...     def _fit_tasks(self, tasks):
+    ...         self.prior_ = np.bincount(tasks.y) / len(tasks.y)
+    ...
+    ...     def _adapt(self, X, y):
+    ...         counts = np.bincount(y, minlength=len(self.prior_))
+    ...         self.shares_ = (self.prior_ + counts) / (1 + len(y))
+    ...
+    ...     def predict_proba(self, X):
+    ...         return np.tile(self.shares_, (len(self._validate_query(X)), 1))
+    >>> X, y = [[1.0], [2.0], [3.0], [4.0]], ["no", "yes", "no", "yes"]
+    >>> meta = ShareClassifier().fit(TaskCollection.from_arrays(X, y, task_id=[0, 0, 1, 1]))
+    >>> meta.fit_adapt([[5.0], [6.0]], ["yes", "yes"]).predict([[7.0]])
+    array(['yes'], dtype='<U3')
     """
 
     def predict(self, X: Any) -> np.ndarray:
@@ -96,7 +117,16 @@ class MetaClassifierMixin(_ScoresTasks, ClassifierMixin):
 
 
 class MetaRegressorMixin(_ScoresTasks, RegressorMixin):
-    """Mixin for meta-learners that predict numbers; goes left of :class:`BaseMetaLearner`."""
+    """Mixin for meta-learners that predict numbers; goes left of :class:`BaseMetaLearner`.
+
+    Examples
+    --------
+    See :class:`BaseMetaLearner` for a whole learner.
+
+    >>> from skmeta import MetaRegressorMixin, MetaRidgeRegressor
+    >>> issubclass(MetaRidgeRegressor, MetaRegressorMixin)
+    True
+    """
 
 
 def _listed(classes: np.ndarray, at_most: int = 10) -> str:

@@ -25,7 +25,7 @@ class DeepKernelRegressor(_GaussianRegressor):
     ----------
     {{embedding}}
     kernel : {"rbf", "cosine", "linear", "spectral_mixture"}, default="rbf"
-        Kernel of two embeddings divided by their length scales: exp(-|x - y|² / 2), the cosine of
+        Kernel of two embeddings divided by their length scales: `exp(-|x - y|² / 2)`, the cosine of
         their angle, 1 + x·y, or a learned mixture of four waves (spectral mixture [2]_).
     length_scale : float or None, default=None
         Length scale of each feature of the embedding; where training starts from if `learn_prior`.

@@ -34,6 +34,16 @@ class FewShotScorer(BaseEstimator):
 
     Made by :func:`few_shot_scorer`. Called as `scorer(meta, tasks)`, as scikit-learn's searches
     call it.
+
+    Examples
+    --------
+    >>> from skmeta import MetaRidgeRegressor
+    >>> from skmeta.datasets import make_linear_tasks
+    >>> from skmeta.model_selection import few_shot_scorer
+    >>> tasks = make_linear_tasks(n_tasks=50, random_state=0)
+    >>> scorer = few_shot_scorer(n_support=5)
+    >>> scorer(MetaRidgeRegressor().fit(tasks[:40]), tasks[40:]) > 0.8
+    True
     """
 
     def __init__(

@@ -25,6 +25,15 @@ class NWayTasks(TaskCollection):
     ----------
     n_way, n_support, n_query : int
         Classes of a task; rows per class in the support and in the query.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmeta import make_n_way_tasks
+    >>> X, y = load_digits(return_X_y=True)
+    >>> tasks = make_n_way_tasks(X, y, n_way=3, n_support=1, n_query=2, random_state=0)
+    >>> tasks.n_way, len(tasks[0].y)
+    (3, 9)
     """
 
     def __init__(self, X, y, *, n_way, n_support, n_query, indices, seed):

@@ -95,6 +95,20 @@ def plot_tree(
     annotations : list of matplotlib Text
         One for each node. The colour of its box says how far the value has moved, up in red and
         down in blue; for classifiers, the probability of the last class.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from skmeta import MetaDecisionTreeRegressor
+    >>> from skmeta.datasets import make_linear_tasks
+    >>> from skmeta.tree import plot_tree
+    >>> tasks = make_linear_tasks(n_tasks=40, n_features=1, random_state=0)
+    >>> meta = MetaDecisionTreeRegressor(max_depth=1, random_state=0).fit(tasks[:30])
+    >>> model = meta.fit_adapt(tasks[35].X[:5], tasks[35].y[:5])
+    >>> _, ax = plt.subplots()
+    >>> len(plot_tree(model, ax=ax))
+    3
+    >>> plt.close()
     """
     check_matplotlib_support("plot_tree")
     import matplotlib.pyplot as plt

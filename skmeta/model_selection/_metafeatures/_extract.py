@@ -20,7 +20,16 @@ GROUPS = ("simple", "statistical", "information", "landmarking")
 
 
 class MetaFeatures(NamedTuple):
-    """Meta-features of one dataset."""
+    """Meta-features of one dataset.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmeta.model_selection import metafeatures
+    >>> found = metafeatures(*load_iris(return_X_y=True))
+    >>> len(found.values) == len(found.names)
+    True
+    """
 
     #: ndarray of shape (n_meta_features,); NaN where a meta-feature has no meaning
     values: np.ndarray
