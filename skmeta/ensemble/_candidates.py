@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+
 from skmeta.ensemble._boosting_classifier import MetaBoostingClassifier
 from skmeta.ensemble._boosting_regressor import MetaBoostingRegressor
 from skmeta.ensemble._pooled_learner import PooledClassifier, PooledRegressor
@@ -24,6 +26,9 @@ _MANY_ROWS = 2000
 # Gain in log evidence per row at which a logistic mixed model is good enough to be weighed; its
 # default takes twice as long for what is not seen in predictions.
 _TOL = 1e-4
+# Logits that processes of classes are learned from. A row has one less than there are classes, and
+# more of them take minutes without better predictions.
+_MAX_LOGITS = 8000
 
 
 def regressors(
@@ -73,7 +78,12 @@ def classifiers(
     if tasks.n_rows <= _MANY_ROWS:
         forest = MetaForestClassifier(support_strategy=support_strategy, random_state=random_state)
         found.append(("forest", forest))
-    boosting = MetaBoostingClassifier(support_strategy=support_strategy, random_state=random_state)
+    n_free = max(len(np.unique(tasks.y)) - 1, 1)
+    boosting = MetaBoostingClassifier(
+        support_strategy=support_strategy,
+        max_kernel_rows=max(_MAX_LOGITS // n_free, _FEW_ROWS),
+        random_state=random_state,
+    )
     return [*found, ("boosting and processes", boosting)]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmeta.ensemble._component import Inputs
-from skmeta.ensemble._mixing import Episode, episodes, mixing_weights
+from skmeta.ensemble._mixing import CAUTION, Episode, episodes, mixing_weights
 from skmeta.ensemble._pooled import Model, Rows, pool_trees
 from skmeta.ensemble._row_table import RowTable
 from skmeta.ensemble._summaries import Likeness, Support, View, summarise
@@ -19,9 +19,6 @@ Array = NDArray[np.floating]
 
 # Trees on summaries learn from how tasks differ: fewer tasks than this do not show it.
 _LEAST_TASKS = 10
-# Standard errors that a gain over pooled models must exceed. Later rows are unlike first ones in a
-# way that differs by task, and weights and trees were chosen on the same few tasks.
-_CAUTION = {"random": 1.0, "first": 2.0}
 
 
 class Trial(NamedTuple):
@@ -126,7 +123,7 @@ class FewShotValidation:
             )
             place = np.arange(len(chosen[0].said))
             is_pooled = (place >= n) & (place < 2 * n)
-            found[k] = mixing_weights(losses, is_pooled, _CAUTION[self.support_strategy])
+            found[k] = mixing_weights(losses, is_pooled, CAUTION[self.support_strategy])
         if not found:  # nothing to validate on: processes are trusted
             found[0] = np.repeat([1 / n, 0.0], n)
         self.shots_, self.weights_ = np.array(list(found)), np.stack(list(found.values()))

@@ -178,7 +178,8 @@ class MetaStackingRegressor(_NamedEstimators, _RegressorMixture):
 
     A guard keeps the mixture from being worse than a model that ignores the support: the weights of
     all other candidates are reduced as far as they do not beat the best :class:`PooledRegressor` by
-    more than a standard error over tasks, estimated with weights that have not seen the tasks.
+    more than a standard error over tasks (two for first rows), estimated with weights that have not
+    seen the tasks.
 
     Parameters
     ----------
@@ -276,7 +277,8 @@ class MetaStackingClassifier(_NamedEstimators, _ClassifierMixture):
 
     A guard keeps the mixture from being worse than a model that ignores the support: the weights of
     all other candidates are reduced as far as they do not beat the best :class:`PooledClassifier`
-    by more than a standard error over tasks, estimated with weights that have not seen the tasks.
+    by more than a standard error over tasks (two for first rows), estimated with weights that have
+    not seen the tasks.
 
     Parameters
     ----------

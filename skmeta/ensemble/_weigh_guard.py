@@ -29,12 +29,12 @@ class Guarded(NamedTuple):
     error: Array
 
 
-def guard(losses: list[PoolLoss], reference: int | None) -> Guarded:
+def guard(losses: list[PoolLoss], reference: int | None, caution: float = 1.0) -> Guarded:
     """Learn weights, and shrink them towards the reference as far as they do not beat it.
 
     Weights are learned on groups of tasks in turn, and mixed with the reference by an amount; the
     loss of that on the tasks left out, minus the loss of the reference alone, is a paired
-    difference for each task. Its mean plus one standard error over tasks bounds what is lost. If
+    difference for each task. Its mean plus some standard errors over tasks bounds what is lost. If
     the bound is below zero for the mixture as it is, the mixture is trusted; otherwise the amount
     is the one of the least bound, which is zero for the amount zero: no more is lost than noise.
 
@@ -44,6 +44,8 @@ def guard(losses: list[PoolLoss], reference: int | None) -> Guarded:
         One for each number of shots.
     reference : int or None
         Which candidate ignores the support; None trusts the weights as they are.
+    caution : float, default=1.0
+        How many standard errors.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def guard(losses: list[PoolLoss], reference: int | None) -> Guarded:
     for i, table in enumerate(tables):
         if reference is not None:
             difference = table - table[:, :1]
-            bound = difference.mean(axis=0) + standard_error(difference)
+            bound = difference.mean(axis=0) + caution * standard_error(difference)
             chosen = len(_AMOUNTS) - 1 if bound[-1] < 0 else int(np.argmin(bound))
             trust[i] = _AMOUNTS[chosen]
         else:
