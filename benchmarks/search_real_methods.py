@@ -151,13 +151,18 @@ class Trial:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all searches have in common."""
+    """What all searches on one dataset have in common.
+
+    `seed` is of folds and test rows. Searches have another one on each dataset, since the luck of
+    the first few configurations would count on all of them otherwise.
+    """
 
     problem: Problem
     n_trials: int
     n_folds: int
     seed: int
     prior: Any = None
+    search_seed: int = 0
 
     @property
     def options(self) -> dict[str, Any]:
@@ -205,7 +210,7 @@ def search_grid(setting: Setting, X: Any, y: Any) -> list[Trial]:
     grid = make_grid(setting.problem.space, setting.n_trials)
     search = GridSearchCV(setting.problem.estimator, grid, **setting.options).fit(X, y)
     trials = read_results(search)
-    order = np.random.default_rng(setting.seed).permutation(len(trials))
+    order = np.random.default_rng(setting.search_seed).permutation(len(trials))
     return [trials[i] for i in order]
 
 
@@ -213,7 +218,7 @@ def search_random(setting: Setting, X: Any, y: Any) -> list[Trial]:
     """`RandomizedSearchCV`."""
     search = RandomizedSearchCV(
         setting.problem.estimator, dict(setting.problem.space), n_iter=setting.n_trials,
-        random_state=setting.seed, **setting.options,
+        random_state=setting.search_seed, **setting.options,
     )  # fmt: skip
     return read_results(search.fit(X, y))
 
@@ -230,7 +235,7 @@ def search_halving(setting: Setting, X: Any, y: Any) -> list[Trial]:
     search = HalvingRandomSearchCV(
         setting.problem.estimator, dict(setting.problem.space),
         n_candidates=n_candidates, factor=3, min_resources=len(y) // 3 ** (n_rungs - 1),
-        random_state=setting.seed, **setting.options,
+        random_state=setting.search_seed, **setting.options,
     )  # fmt: skip
     trials = read_results(search.fit(X, y))
     shares = search.cv_results_["n_resources"] / len(y)
@@ -246,7 +251,7 @@ def search_optuna(setting: Setting, X: Any, y: Any) -> list[Trial]:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         search = OptunaSearchCV(
             setting.problem.estimator, space, n_trials=setting.n_trials,
-            random_state=setting.seed, **setting.options,
+            random_state=setting.search_seed, **setting.options,
         )  # fmt: skip
     search.fit(X, y)
     found = []
@@ -262,7 +267,7 @@ def make_meta_search(setting: Setting, **options: Any) -> MetaSearchCV:
     """`MetaSearchCV` with what all searches have in common."""
     return MetaSearchCV(
         setting.problem.estimator, dict(setting.problem.space), n_trials=setting.n_trials,
-        random_state=setting.seed, meta_features=metafeatures, **(setting.options | options),
+        random_state=setting.search_seed, meta_features=metafeatures, **(setting.options | options),
     )  # fmt: skip
 
 

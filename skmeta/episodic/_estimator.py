@@ -14,7 +14,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from skmeta.base import BaseMetaLearner, MetaClassifierMixin, MetaRegressorMixin
+from skmeta.base import (
+    BaseMetaLearner,
+    MetaClassifierMixin,
+    MetaRegressorMixin,
+    TrainingDivergedError,
+)
 from skmeta.episodic._callbacks import (
     BeginEpoch,
     Checkpoint,
@@ -112,6 +117,11 @@ class NeuralMetaLearner(BaseMetaLearner):
         is_ours = self.module is None or isinstance(self.module, str)
         return torch.float64 if is_ours and str(self.device) == "cpu" else torch.float32
 
+    @property
+    def _compile_episodes(self) -> bool:
+        """Whether training is compiled."""
+        return False
+
     # ------------------------------------------------------------------ what a learner writes
 
     def _make_learner(self, n_inputs: int, n_outputs: int) -> Any:
@@ -154,10 +164,17 @@ class NeuralMetaLearner(BaseMetaLearner):
                 train_split=self.train_split,
                 device=self.device,
                 verbose=int(self.verbose),
+                compile_episodes=self._compile_episodes,
+                **self._optimizer_options(),
             )
             self.net_.initialize()
             fingerprint = None if self.checkpoint is None else self._fingerprint(tasks)
             self._train(tasks, fingerprint)
+
+    def _optimizer_options(self) -> dict[str, Any]:
+        # On a CPU, Adam goes through the parameters one by one unless told otherwise.
+        is_plain_adam = self.optimizer is torch.optim.Adam and str(self.device) == "cpu"
+        return {"optimizer__fused": True} if is_plain_adam else {}
 
     def _partial_fit_tasks(self, tasks: TaskCollection) -> None:
         self.net_ = deepcopy(self.net_)  # models that were adapted before keep theirs
@@ -278,7 +295,9 @@ class NeuralMetaLearner(BaseMetaLearner):
             for name, part in support._asdict().items()
             if part is not None
         }
-        return self._adapt_support(support._replace(**moved))
+        states = self._adapt_support(support._replace(**moved))
+        _check_adapted(states)
+        return states
 
     def _adapt_support(self, support: Support) -> dict[str, Tensor]:
         return self._learner.adapt(support)
@@ -446,3 +465,17 @@ def _describe(value: Any) -> str:
     if isinstance(value, nn.Module):
         return f"{value!r}{[(k, v.double().sum().item()) for k, v in value.state_dict().items()]}"
     return getattr(value, "__qualname__", None) or repr(value)
+
+
+def _check_adapted(states: dict[str, Tensor]) -> None:
+    """Refuse tasks whose weights have become NaN: they would predict NaN, and say nothing."""
+    bad: set[int] = set()
+    for tensor in states.values():
+        if tensor.is_floating_point() and tensor.isnan().any():
+            bad.update(tensor.isnan().flatten(1).any(dim=1).nonzero()[:, 0].tolist())
+    if bad:
+        which = "the support" if len(next(iter(states.values()))) == 1 else f"{len(bad)} supports"
+        raise TrainingDivergedError(
+            f"Adapting to {which} diverged: weights became NaN. Look for values in it that are far "
+            "from those of the training tasks, or make the inner steps smaller or fewer."
+        )

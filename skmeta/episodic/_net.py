@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from skorch import NeuralNet
+from skorch.utils import to_tensor
 from torch import Tensor, nn
 
-from skmeta.episodic._dataset import EpisodeDataset, EpochOrder
-from skmeta.nets import masked_mean
+from skmeta.episodic._dataset import EpisodeBatch, EpisodeDataset, EpochOrder
+from skmeta.nets import CompiledEpisode, masked_mean
 
 
 class EpisodeLoss(nn.Module):
@@ -46,7 +47,27 @@ class EpisodicNet(NeuralNet):
     train_split : float or None
         Share of the tasks that are held out for validation. Their episodes are the same in all
         epochs.
+    compile_episodes : bool, default=False
+        Whether training runs a :class:`skmeta.nets.CompiledEpisode` where it can. skorch's own
+        `compile` cannot differentiate twice.
     """
+
+    def __init__(self, *args: Any, compile_episodes: bool = False, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.compile_episodes = compile_episodes
+        self.compiled_: CompiledEpisode | None = None
+
+    def train_step_single(self, batch: EpisodeBatch, **fit_params: Any) -> dict[str, Tensor]:
+        """Compute loss and gradients of a meta-batch."""
+        if self.compile_episodes:
+            self._set_training(True)
+            inputs, targets = (to_tensor(part, device=self.device) for part in batch)
+            if self.compiled_ is None:
+                self.compiled_ = CompiledEpisode(self.module_, self.criterion_)
+            found = self.compiled_(inputs, targets)
+            if found is not None:
+                return dict(zip(("loss", "y_pred"), found, strict=True))
+        return super().train_step_single(batch, **fit_params)
 
     def get_split_datasets(
         self, X: EpisodeDataset, y: Any = None, **fit_params: Any

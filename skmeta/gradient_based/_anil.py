@@ -35,6 +35,7 @@ class ANILClassifier(NeuralMetaClassifierMixin, _ANIL):
     {{unrolled}}
     {{class_weight}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -78,6 +79,7 @@ class ANILRegressor(NeuralMetaRegressorMixin, _ANIL):
     {{unrolled}}
     {{normalize_y}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes

@@ -96,6 +96,7 @@ class BayesianMAMLClassifier(NeuralMetaClassifierMixin, _BayesianMAML):
     {{unrolled}}
     {{class_weight}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -109,7 +110,7 @@ class BayesianMAMLClassifier(NeuralMetaClassifierMixin, _BayesianMAML):
     .. [1] Finn, Xu & Levine (2018). Probabilistic model-agnostic meta-learning. NeurIPS. Section 4;
        the prior, without the variational posterior.
     .. [2] Gordon, Bronskill, Bauer, Nowozin & Turner (2019). Meta-learning probabilistic inference
-       for prediction. ICLR. Equations 4 and 5.
+       for prediction. ICLR. Section 2.
 
     Examples
     --------
@@ -162,6 +163,7 @@ class BayesianMAMLRegressor(GaussianRegressorMixin, _BayesianMAML):
     {{unrolled}}
     {{normalize_y}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -177,7 +179,7 @@ class BayesianMAMLRegressor(GaussianRegressorMixin, _BayesianMAML):
     .. [1] Finn, Xu & Levine (2018). Probabilistic model-agnostic meta-learning. NeurIPS. Section 4;
        the prior, without the variational posterior.
     .. [2] Gordon, Bronskill, Bauer, Nowozin & Turner (2019). Meta-learning probabilistic inference
-       for prediction. ICLR. Equations 4 and 5.
+       for prediction. ICLR. Section 2.
 
     Examples
     --------

@@ -58,6 +58,7 @@ class BiasMAMLClassifier(NeuralMetaClassifierMixin, _BiasMAML):
     {{unrolled}}
     {{class_weight}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -105,6 +106,7 @@ class BiasMAMLRegressor(NeuralMetaRegressorMixin, _BiasMAML):
     {{unrolled}}
     {{normalize_y}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes

@@ -57,6 +57,7 @@ class CAVIAClassifier(NeuralMetaClassifierMixin, _CAVIA):
     {{unrolled}}
     {{class_weight}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -68,7 +69,7 @@ class CAVIAClassifier(NeuralMetaClassifierMixin, _CAVIA):
     References
     ----------
     .. [1] Zintgraf, Shiarlis, Kurin, Hofmann & Whiteson (2019). Fast context adaptation via
-       meta-learning. ICML. Equations 3 and 4.
+       meta-learning. ICML. Section 3.
 
     Examples
     --------
@@ -100,6 +101,7 @@ class CAVIARegressor(NeuralMetaRegressorMixin, _CAVIA):
     {{unrolled}}
     {{normalize_y}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -111,7 +113,7 @@ class CAVIARegressor(NeuralMetaRegressorMixin, _CAVIA):
     References
     ----------
     .. [1] Zintgraf, Shiarlis, Kurin, Hofmann & Whiteson (2019). Fast context adaptation via
-       meta-learning. ICML. Equations 3 and 4.
+       meta-learning. ICML. Section 3.
 
     Examples
     --------

@@ -66,6 +66,7 @@ class IMAMLClassifier(NeuralMetaClassifierMixin, _IMAML):
     {{implicit}}
     {{class_weight}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -77,7 +78,7 @@ class IMAMLClassifier(NeuralMetaClassifierMixin, _IMAML):
     References
     ----------
     .. [1] Rajeswaran, Finn, Kakade & Levine (2019). Meta-learning with implicit gradients. NeurIPS.
-       Equations 3 and 6, algorithms 1 and 2.
+       Algorithms 1 and 2.
 
     Examples
     --------
@@ -110,6 +111,7 @@ class IMAMLRegressor(NeuralMetaRegressorMixin, _IMAML):
     {{implicit}}
     {{normalize_y}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -121,7 +123,7 @@ class IMAMLRegressor(NeuralMetaRegressorMixin, _IMAML):
     References
     ----------
     .. [1] Rajeswaran, Finn, Kakade & Levine (2019). Meta-learning with implicit gradients. NeurIPS.
-       Equations 3 and 6, algorithms 1 and 2.
+       Algorithms 1 and 2.
 
     Examples
     --------

@@ -74,6 +74,7 @@ class LearnedOptimizerClassifier(NeuralMetaClassifierMixin, _LearnedOptimizer):
     {{recurrent}}
     {{class_weight}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -119,6 +120,7 @@ class LearnedOptimizerRegressor(NeuralMetaRegressorMixin, _LearnedOptimizer):
     {{recurrent}}
     {{normalize_y}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes

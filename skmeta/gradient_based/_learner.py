@@ -43,8 +43,10 @@ class GradientBasedLearner(NeuralMetaLearner):
     n_steps: Any = 5
     n_adapt_steps: int | None = None
     buffer_size: int | None = 0
+    compile: bool = False
 
     _parameter_constraints: ClassVar[dict] = {
+        "compile": ["boolean"],
         "inner_lr": [Interval(Real, 0, None, closed="neither")],
         "n_steps": [_COUNT],
         "n_adapt_steps": [_COUNT, None],
@@ -56,6 +58,11 @@ class GradientBasedLearner(NeuralMetaLearner):
                 How many past tasks `partial_fit` keeps and rehearses with the new ones: a random
                 choice of all that came, or with None all of them (follow the meta-leader). 0 keeps
                 none.""",
+        "compile": """
+            compile : bool, default=False
+                Whether to trace and compile the whole episode, inner steps and meta-gradient, for
+                each shape of a meta-batch. Takes a C++ compiler, and up to a minute for each shape.
+                Where it is not possible, training runs as it is, and a warning says why.""",
         "inner_steps": """
             n_steps : int, default={n_steps}
                 Inner steps in training.
@@ -105,6 +112,10 @@ class GradientBasedLearner(NeuralMetaLearner):
         return self._learner.adapt(support, n_steps=self.n_adapt_steps)
 
     @property
+    def _compile_episodes(self) -> bool:
+        return self.compile
+
+    @property
     def _learner_steps(self) -> int:
         """Inner steps in training."""
         return self.n_steps
@@ -141,6 +152,14 @@ class UnrolledLearner(GradientBasedLearner):
                 which takes less memory where steps are many.""",
     }
 
+    def _fit_tasks(self, tasks: TaskCollection) -> None:
+        if self.compile and self.recompute:
+            raise ValueError(
+                "compile and recompute exclude each other: compiled code decides itself what it "
+                "stores."
+            )
+        super()._fit_tasks(tasks)
+
     @property
     def _is_multi_step(self) -> bool:
         return self.multi_step_epochs > 0 and self._learner_steps > 1
@@ -154,7 +173,9 @@ class UnrolledLearner(GradientBasedLearner):
         return MultiStepEpisode(learner) if self._is_multi_step else Episode(learner)
 
     def _make_criterion(self) -> EpisodeLoss:
-        return (MultiStepLoss if self._is_multi_step else EpisodeLoss)(self._row_loss)
+        if self._is_multi_step:
+            return MultiStepLoss(self._row_loss, self._learner_steps)
+        return EpisodeLoss(self._row_loss)
 
     def _make_callbacks(self, n_tasks: int, fingerprint: str | None) -> list:
         callbacks = super()._make_callbacks(n_tasks, fingerprint)

@@ -19,16 +19,21 @@ class MultiStepLoss(EpisodeLoss):
     ----------
     row_loss : callable
         Loss of each row, `row_loss(output, y) -> Tensor of shape (B, Q)`.
+    n_steps : int
+        Number of inner steps.
 
     Attributes
     ----------
-    progress : float
-        How far the weights have moved to the last step, see :func:`skmeta.nets.step_weights`.
+    weights : Tensor of shape (n_steps,)
+        Weight of the loss after each step, see :func:`skmeta.nets.step_weights`.
     """
 
-    def __init__(self, row_loss: Any):
+    weights: Tensor
+
+    def __init__(self, row_loss: Any, n_steps: int):
         super().__init__(row_loss)
-        self.progress = 0.0
+        # A buffer, as compiled code takes everything else for constant.
+        self.register_buffer("weights", step_weights(n_steps, progress=0.0))
 
     def forward(
         self, output: Tensor, y: Tensor, mask: Tensor, weight: Tensor | None = None
@@ -37,7 +42,7 @@ class MultiStepLoss(EpisodeLoss):
         if not self.training:
             return super().forward(output, y, mask, weight)
         after_each = [super(MultiStepLoss, self).forward(o, y, mask, weight) for o in output]
-        return torch.stack(after_each) @ step_weights(len(output), self.progress).to(output)
+        return torch.stack(after_each) @ self.weights
 
 
 class AnnealStepWeights(Callback):
@@ -47,7 +52,9 @@ class AnnealStepWeights(Callback):
         self.n_epochs = n_epochs
 
     def on_epoch_begin(self, net, **kwargs):
-        net.criterion_.progress = min((len(net.history) - 1) / self.n_epochs, 1.0)
+        progress = min((len(net.history) - 1) / self.n_epochs, 1.0)
+        weights = net.criterion_.weights
+        weights.copy_(step_weights(len(weights), progress))
 
 
 class ReptileLoss(EpisodeLoss):

@@ -25,6 +25,7 @@ class MAMLClassifier(NeuralMetaClassifierMixin, InnerSGDLearner):
     {{unrolled}}
     {{class_weight}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -36,7 +37,7 @@ class MAMLClassifier(NeuralMetaClassifierMixin, InnerSGDLearner):
     References
     ----------
     .. [1] Finn, Abbeel & Levine (2017). Model-agnostic meta-learning for fast adaptation of deep
-       networks. ICML. Equation 1 and algorithm 2.
+       networks. ICML. Section 2.2 and algorithm 2.
     .. [2] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR. Section 4.
 
     Examples
@@ -74,6 +75,7 @@ class MAMLRegressor(NeuralMetaRegressorMixin, InnerSGDLearner):
     {{unrolled}}
     {{normalize_y}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -85,7 +87,7 @@ class MAMLRegressor(NeuralMetaRegressorMixin, InnerSGDLearner):
     References
     ----------
     .. [1] Finn, Abbeel & Levine (2017). Model-agnostic meta-learning for fast adaptation of deep
-       networks. ICML. Equation 1 and algorithm 2.
+       networks. ICML. Section 2.2 and algorithm 2.
     .. [2] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR. Section 4.
 
     Examples

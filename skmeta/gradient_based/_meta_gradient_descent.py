@@ -141,6 +141,7 @@ class MetaGradientDescentClassifier(NeuralMetaClassifierMixin, _MetaGradientDesc
     {{unrolled}}
     {{class_weight}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -187,6 +188,7 @@ class MetaGradientDescentRegressor(NeuralMetaRegressorMixin, _MetaGradientDescen
     {{unrolled}}
     {{normalize_y}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes

@@ -32,6 +32,7 @@ class MetaSGDClassifier(NeuralMetaClassifierMixin, _MetaSGD):
     {{unrolled}}
     {{class_weight}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -43,7 +44,7 @@ class MetaSGDClassifier(NeuralMetaClassifierMixin, _MetaSGD):
     References
     ----------
     .. [1] Li, Zhou, Chen & Li (2017). Meta-SGD: Learning to learn quickly for few-shot learning.
-       arXiv:1707.09835. Equation 2 and algorithm 1.
+       arXiv:1707.09835. Algorithm 1.
 
     Examples
     --------
@@ -75,6 +76,7 @@ class MetaSGDRegressor(NeuralMetaRegressorMixin, _MetaSGD):
     {{unrolled}}
     {{normalize_y}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -86,7 +88,7 @@ class MetaSGDRegressor(NeuralMetaRegressorMixin, _MetaSGD):
     References
     ----------
     .. [1] Li, Zhou, Chen & Li (2017). Meta-SGD: Learning to learn quickly for few-shot learning.
-       arXiv:1707.09835. Equation 2 and algorithm 1.
+       arXiv:1707.09835. Algorithm 1.
 
     Examples
     --------

@@ -73,6 +73,7 @@ class ReptileClassifier(NeuralMetaClassifierMixin, _Reptile):
     {{reptile}}
     {{class_weight}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes
@@ -120,6 +121,7 @@ class ReptileRegressor(NeuralMetaRegressorMixin, _Reptile):
     {{reptile}}
     {{normalize_y}}
     {{online}}
+    {{compile}}
     {{training}}
 
     Attributes

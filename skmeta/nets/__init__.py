@@ -13,6 +13,7 @@ from skmeta.nets._bayesian_maml import BayesianMAML
 from skmeta.nets._cholesky import cholesky
 from skmeta.nets._class_means import ClassMeanLearner
 from skmeta.nets._class_slots import class_members
+from skmeta.nets._compiled import CompilationWarning, CompiledEpisode
 from skmeta.nets._conjugate_gradients import conjugate_gradients
 from skmeta.nets._context import ContextNet
 from skmeta.nets._convnet import ConvNet
@@ -74,6 +75,8 @@ __all__ = [
     "ClassMeanLearner",
     "ClassWeight",
     "CodedLearner",
+    "CompilationWarning",
+    "CompiledEpisode",
     "ContextNet",
     "ConvNet",
     "DeepKernel",

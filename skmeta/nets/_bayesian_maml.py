@@ -22,7 +22,7 @@ class BayesianMAML(MAML):
 
     with learned :math:`\mu` and :math:`\sigma` [1]_, and goes the inner steps of :class:`MAML`.
     So each task has a distribution of adapted parameters :math:`q(\theta_i)`, and training is meant
-    to minimise the loss of the predictive distribution (eq. 4 and 5 of [2]_),
+    to minimise the loss of the predictive distribution (section 2 of [2]_),
 
     .. math:: - \log \frac1K \sum_k p(y \mid x, \theta_{ik}), \quad \theta_{ik} \sim q(\theta_i),
 

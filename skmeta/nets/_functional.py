@@ -11,6 +11,24 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 
 from skmeta.nets._batch_norm import TaskBatchNorm
+from skmeta.nets._mlp import MLP, affine_map
+
+_LAYERS_OF_SINGLE_ROWS = {
+    MLP,
+    nn.ELU,
+    nn.GELU,
+    nn.Identity,
+    nn.LayerNorm,
+    nn.LeakyReLU,
+    nn.Linear,
+    nn.ModuleList,
+    nn.ReLU,
+    nn.Sequential,
+    nn.Sigmoid,
+    nn.SiLU,
+    nn.Softplus,
+    nn.Tanh,
+}
 
 
 def initial_parameters(module: nn.Module, n_tasks: int) -> dict[str, Tensor]:
@@ -127,8 +145,7 @@ def forward_tasks(
     if own is not None:
         return own(params, X, mask)
     if type(module) is nn.Linear:
-        product = X @ params["weight"].mT
-        return product + params["bias"].unsqueeze(1) if "bias" in params else product
+        return affine_map(X, params["weight"], params.get("bias"))
     return _call_on_each(with_task_statistics(module), params, X, mask)
 
 
@@ -136,8 +153,9 @@ def forward_shared(module: nn.Module, X: Tensor, mask: Tensor | None = None) -> 
     """Call a module on the rows of every task, with the same parameters for all.
 
     The module sees the real rows of all tasks as one table, so that its layers behave as in
-    ordinary training. Only where it holds a :class:`TaskBatchNorm` do the tasks have to be told
-    apart; it is then vectorised over them.
+    ordinary training; where no layer looks at other rows, padded ones may be in it. Only where it
+    holds a :class:`TaskBatchNorm` do the tasks have to be told apart; it is then vectorised over
+    them.
 
     Parameters
     ----------
@@ -163,10 +181,15 @@ def forward_shared(module: nn.Module, X: Tensor, mask: Tensor | None = None) -> 
     """
     if any(isinstance(layer, TaskBatchNorm) for layer in module.modules()):
         return _call_on_each(_private_copy(module), {}, X, mask)
-    if mask is None or mask.all():
+    if mask is None or _looks_at_single_rows(module) or mask.all():
         return module(X.flatten(end_dim=1)).unflatten(0, X.shape[:2])
     rows = module(X[mask])
     return rows.new_zeros(*mask.shape, *rows.shape[1:]).index_put((mask,), rows)
+
+
+def _looks_at_single_rows(module: nn.Module) -> bool:
+    """Whether what a network computes for a row is known not to depend on the rows beside it."""
+    return all(type(layer) in _LAYERS_OF_SINGLE_ROWS for layer in module.modules())
 
 
 def with_task_statistics(module: nn.Module) -> nn.Module:

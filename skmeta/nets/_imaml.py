@@ -20,16 +20,15 @@ from skmeta.nets._task_gradients import task_gradients
 class IMAML(MAML):
     r"""Implicit MAML [1]_ on all tasks of a meta-batch at once.
 
-    A task's parameters minimise its support loss without leaving the initialisation far behind
-    (eq. 3 of [1]_),
+    A task's parameters minimise its support loss without leaving the initialisation far behind,
 
     .. math:: \theta_i = \arg\min_\phi L_i(\phi) + \tfrac{\lambda}{2} \|\phi - \theta\|^2.
 
-    Where this is solved, the gradient of a query loss in :math:`\theta` does not depend on how
-    (eq. 6 of [1]_): it is :math:`(I + H_i / \lambda)^{-1} g_i` with :math:`g_i` the gradient of the
-    query loss and :math:`H_i` the Hessian of the support loss, both at :math:`\theta_i`. The linear
-    system is solved by conjugate gradients with products of the Hessian and a vector, so that
-    memory does not grow with the number of inner steps.
+    Where this is solved, the gradient of a query loss in :math:`\theta` does not depend on how: it
+    is :math:`(I + H_i / \lambda)^{-1} g_i` with :math:`g_i` the gradient of the query loss and
+    :math:`H_i` the Hessian of the support loss, both at :math:`\theta_i` (algorithm 2 of [1]_). The
+    linear system is solved by conjugate gradients with products of the Hessian and a vector, so
+    that memory does not grow with the number of inner steps.
 
     Parameters
     ----------

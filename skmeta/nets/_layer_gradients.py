@@ -1,19 +1,25 @@
-"""Gradients of fully connected networks, derived by hand.
+"""Gradients of fully connected networks, and their derivatives, derived by hand.
 
-Backpropagation is written out with ordinary operations. Autograd gives the same numbers, but has to
-build and walk a graph to get a gradient, and another one to differentiate it; of formulas there is
-one graph, and where nothing is differentiated further there is none.
+Autograd gives the same numbers, but has to build and walk a graph to get a gradient, and a larger
+one to differentiate it. Here a gradient is one node of the graph, whose own derivative is written
+out as well; where nothing is differentiated further there is no graph at all.
+
+Notation, for a layer with weight W and bias b: it turns its input ``a`` into ``a W' + b``, and
+``delta`` is the derivative of the task's loss in that. In the derivative of the gradient, ``_bar``
+marks what multiplies the change of a quantity.
 """
 
-from collections.abc import Callable, Collection
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from itertools import chain, islice
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.autograd.function import Function, once_differentiable
 
-from skmeta.nets._losses import cross_entropy, mask_classes, squared_error
-from skmeta.nets._mlp import ACTIVATIONS, MLP, affine, product
+from skmeta.nets._losses import mask_classes
+from skmeta.nets._mlp import ACTIVATIONS, MLP, affine_map, product, row_products
+from skmeta.nets._slopes import ACTIVATION_SLOPES, ActivationSlopes, LossSlopes
 from skmeta.nets._support import Support
 
 
@@ -50,7 +56,8 @@ def layer_gradients(
     params: dict[str, Tensor],
     adapted: Collection[str],
     support: Support,
-    slope: Callable[[Tensor, Tensor], Tensor],
+    slopes: LossSlopes,
+    create_graph: bool,
 ) -> dict[str, Tensor]:
     """Gradient of each task's support loss in its own parameters.
 
@@ -64,33 +71,212 @@ def layer_gradients(
         Names of those in which gradients are taken.
     support : Support
         Labelled rows of the tasks.
-    slope : callable
-        Derivative of each row's loss in its outputs, ``slope(output, y) -> Tensor (B, S, O)``.
+    slopes : LossSlopes
+        Derivatives of each row's loss.
+    create_graph : bool
+        Whether gradients are to be differentiable themselves, once.
 
     Returns
     -------
     dict of Tensor, each of shape (B, ...)
         Gradients by name.
     """
-    activate, steepness = ACTIVATIONS[layers.activation], _STEEPNESS[layers.activation]
-    inputs, slopes = [support.X], []
-    for weight, bias in layers.names[:-1]:
-        sums = affine(params, weight, bias, inputs[-1])
-        inputs.append(activate(sums))
-        slopes.append(steepness(sums, inputs[-1]))
-    output = mask_classes(affine(params, *layers.names[-1], inputs[-1]), support.class_mask)
-    delta = _row_shares(support).unsqueeze(-1) * slope(output, support.y)
-    if support.class_mask is not None:  # the output of a class that is masked does not matter
-        delta = delta * support.class_mask.unsqueeze(1)
-    gradients = {}
-    for i, (weight, bias) in reversed(list(enumerate(layers.names))):
-        if weight in adapted:
-            gradients[weight] = delta.mT @ inputs[i]
-        if bias is not None and bias in adapted:
-            gradients[bias] = delta.sum(dim=1)
-        if i:
-            delta = product(delta, params[weight]) * slopes[i - 1]
+    weights = [params[weight] for weight, _ in layers.names]
+    biases = [None if bias is None else params[bias] for _, bias in layers.names]
+    plan = _Plan(layers, frozenset(adapted), slopes)
+    rows = support.X, support.y, _row_shares(support), support.class_mask
+    if create_graph:
+        found = _LayerGradients.apply(plan, *rows, *weights, *biases)
+    else:
+        with torch.no_grad():
+            found = _gradients(plan, *rows, weights, biases)[0]
+    gradients = {
+        name: gradient
+        for name, gradient in zip(plan.gradient_names, found, strict=True)
+        if name is not None
+    }
     return {name: gradients[name] for name in adapted}
+
+
+class _Plan(NamedTuple):
+    """What is differentiated, apart from numbers."""
+
+    layers: Layers
+    adapted: frozenset[str]
+    loss_slopes: LossSlopes
+
+    @property
+    def activation_slopes(self) -> ActivationSlopes:
+        return ACTIVATION_SLOPES[self.layers.activation]
+
+    @property
+    def gradient_names(self) -> list[str | None]:
+        """Names of all weights, then of all biases; None where no gradient is wanted."""
+        weights, biases = zip(*self.layers.names, strict=True)
+        return [name if name in self.adapted else None for name in (*weights, *biases)]
+
+    @property
+    def lowest(self) -> int:
+        """The first layer of which anything is adapted."""
+        return min(i for i, pair in enumerate(self.layers.names) if self.adapted & set(pair))
+
+
+class _Pass(NamedTuple):
+    """What a pass through the network and back has come by, in lists over layers.
+
+    Below the lowest layer of which anything is adapted, there are no deltas and bends, but None.
+    """
+
+    inputs: list[Tensor]
+    steepness: list[Tensor]  # slopes of the activations
+    deltas: list[Any]
+    bends: list[Any]  # what the curvature of the activations is multiplied by
+    output: Tensor
+
+
+def _gradients(
+    plan: _Plan,
+    X: Tensor,
+    y: Tensor,
+    shares: Tensor,
+    class_mask: Tensor | None,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+    with_bends: bool = False,
+) -> tuple[list[Tensor | None], _Pass]:
+    """Gradients in the order of `gradient_names`, by backpropagation."""
+    activate, slopes = ACTIVATIONS[plan.layers.activation], plan.activation_slopes
+    inputs, sums, steepness = [X], [], []
+    for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+        sums.append(affine_map(inputs[-1], weight, bias))
+        inputs.append(activate(sums[-1]))
+        steepness.append(slopes.first(sums[-1], inputs[-1]))
+    output = mask_classes(affine_map(inputs[-1], weights[-1], biases[-1]), class_mask)
+    delta = _share_out(plan.loss_slopes.first(output, y), shares, class_mask)
+    n, names = len(weights), plan.gradient_names
+    deltas: list[Any] = [None] * n
+    bends: list[Any] = [None] * (n - 1)
+    found: list[Any] = [None] * (2 * n)
+    for i in range(n - 1, plan.lowest - 1, -1):
+        deltas[i] = delta
+        if names[i] is not None:
+            found[i] = row_products(delta, inputs[i])
+        if names[n + i] is not None:
+            found[n + i] = delta.sum(dim=1)
+        if i > plan.lowest:
+            pulled = product(delta, weights[i])
+            delta = pulled * steepness[i - 1]
+            if with_bends and slopes.second is not None:
+                bends[i - 1] = pulled * slopes.second(sums[i - 1], inputs[i])
+    return found, _Pass(inputs, steepness, deltas, bends, output)
+
+
+def _transposed(
+    plan: _Plan,
+    shares: Tensor,
+    class_mask: Tensor | None,
+    weights: Sequence[Tensor],
+    passed: _Pass,
+    bars: Sequence[Any],
+    needs: Sequence[bool],
+) -> tuple[Tensor | None, list[Tensor | None]]:
+    """Derivative of the sum of products of gradients with `bars`, in X, all weights, all biases.
+
+    This is the reverse of :func:`_gradients`: first up the layers along the deltas, then down
+    again along the inputs.
+    """
+    inputs, steepness, deltas, bends, output = passed
+    n, lowest = len(weights), plan.lowest
+    delta_bars: list[Any] = [None] * n
+    pushed: list[Any] = [None] * n  # delta_bar of the layer below, through the activation
+    for i in range(lowest, n):
+        delta_bars[i] = _direct(inputs[i], bars[i], bars[n + i])
+        if i > lowest:
+            pushed[i] = delta_bars[i - 1] * steepness[i - 1]
+            delta_bars[i] = _add_product(delta_bars[i], pushed[i], weights[i].mT)
+    bar = _share_out(delta_bars[-1], shares, class_mask)
+    bar = plan.loss_slopes.second(output, bar)
+    if class_mask is not None:
+        bar = bar * class_mask.unsqueeze(1)
+    found: list[Any] = [None] * (2 * n)
+    for i in range(n - 1, -1, -1):
+        if needs[1 + i]:
+            found[i] = row_products(bar, inputs[i])
+            if pushed[i] is not None:
+                found[i] = found[i] + row_products(deltas[i], pushed[i])
+        if needs[1 + n + i]:
+            found[n + i] = bar.sum(dim=1)
+        if not any(needs[: 1 + i]) and not any(needs[1 + n : 1 + n + i]):
+            return None, found
+        bar = product(bar, weights[i])
+        if bars[i] is not None:
+            bar = _add_product(bar, deltas[i], bars[i])
+        if i:
+            bar = bar * steepness[i - 1]
+            if bends[i - 1] is not None:
+                bar = torch.addcmul(bar, bends[i - 1], delta_bars[i - 1])
+    return bar, found
+
+
+class _LayerGradients(Function):
+    """Gradients as one node of autograd's graph."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        plan: _Plan,
+        X: Tensor,
+        y: Tensor,
+        shares: Tensor,
+        class_mask: Tensor | None,
+        *params: Any,
+    ) -> tuple:
+        n = len(params) // 2
+        found, passed = _gradients(
+            plan, X, y, shares, class_mask, params[:n], params[n:], with_bends=True
+        )
+        ctx.plan = plan
+        # Through autograd's own store, so that whoever recomputes an inner step can drop them.
+        by_layer = (params[:n], *passed[:-1])
+        ctx.save_for_backward(shares, class_mask, passed.output, *chain(*by_layer))
+        return tuple(found)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *bars: Tensor | None) -> tuple:
+        shares, class_mask, output, *saved = ctx.saved_tensors
+        n = len(bars) // 2
+        weights, inputs, steepness, deltas, bends = _cut(saved, (n, n, n - 1, n, n - 1))
+        passed = _Pass(inputs, steepness, deltas, bends, output)
+        needs = ctx.needs_input_grad[1:2] + ctx.needs_input_grad[5:]
+        X, params = _transposed(ctx.plan, shares, class_mask, weights, passed, bars, needs)
+        return None, X, None, None, None, *params
+
+
+def _share_out(rows: Tensor, shares: Tensor, class_mask: Tensor | None) -> Tensor:
+    """Weigh each row by its share in the loss; the output of a masked class does not matter."""
+    rows = rows * shares.unsqueeze(-1)
+    return rows if class_mask is None else rows * class_mask.unsqueeze(1)
+
+
+def _direct(inputs: Tensor, weight_bar: Tensor | None, bias_bar: Tensor | None) -> Tensor | None:
+    """What the gradients of one layer change by as its delta does."""
+    if weight_bar is not None:
+        return affine_map(inputs, weight_bar, bias_bar)
+    return None if bias_bar is None else bias_bar.unsqueeze(1).expand(-1, inputs.shape[1], -1)
+
+
+def _add_product(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
+    if total is None:
+        return product(left, right)
+    if left.shape[-1] == 1:
+        return torch.addcmul(total, left, right)
+    return torch.baddbmm(total, left, right)
+
+
+def _cut(tensors: Sequence[Any], sizes: Sequence[int]) -> list[list]:
+    rest = iter(tensors)
+    return [list(islice(rest, size)) for size in sizes]
 
 
 def _row_shares(support: Support) -> Tensor:
@@ -99,40 +285,3 @@ def _row_shares(support: Support) -> Tensor:
     weight = weight.to(support.X.dtype)
     total = weight.sum(dim=1, keepdim=True)
     return weight / torch.where(total > 0, total, 1.0)
-
-
-def _squared_error_slope(output: Tensor, y: Tensor) -> Tensor:
-    return (output - y) * (2.0 / output.shape[-1])
-
-
-def _cross_entropy_slope(logits: Tensor, y: Tensor) -> Tensor:
-    return logits.softmax(dim=-1) - F.one_hot(y, logits.shape[-1])
-
-
-LOSS_SLOPES: dict[Callable, Callable[[Tensor, Tensor], Tensor]] = {
-    squared_error: _squared_error_slope,
-    cross_entropy: _cross_entropy_slope,
-}
-"""Derivative in the outputs of the losses for which it is known."""
-
-
-def _gelu_slope(x: Tensor, _: Tensor) -> Tensor:
-    density = torch.exp(-0.5 * x.square()) * (2 * torch.pi) ** -0.5
-    return torch.special.ndtr(x) + x * density
-
-
-def _silu_slope(x: Tensor, _: Tensor) -> Tensor:
-    gate = torch.sigmoid(x)
-    return gate * (1 + x * (1 - gate))
-
-
-# Derivatives of the activations, given their argument and their value.
-_STEEPNESS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "relu": lambda _, value: value.sign(),
-    "tanh": lambda _, value: 1 - value.square(),
-    "logistic": lambda _, value: value * (1 - value),
-    "softplus": lambda x, _: torch.sigmoid(x),
-    "elu": lambda x, value: torch.where(x > 0, 1.0, value + 1),
-    "gelu": _gelu_slope,
-    "silu": _silu_slope,
-}

@@ -27,7 +27,7 @@ class MAML(nn.Module):
 
     The module's parameters :math:`\theta` are an initialisation. Each inner step takes the
     parameters :math:`\theta_i` of task :math:`i` down the gradient of its support loss
-    (eq. 1 of [1]_),
+    (algorithm 2 of [1]_),
 
     .. math:: \theta_i \leftarrow \theta_i - \alpha \nabla_{\theta_i} L_i(\theta_i),
 

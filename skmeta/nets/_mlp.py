@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
 from torch.nn import functional as F
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -112,34 +114,64 @@ class MLP(nn.Module):
         activate = ACTIVATIONS[self.activation]
         *hidden, last = (f"layers.{i}" for i in range(len(self.layers)))
         for layer in hidden:
-            X = activate(affine(params, f"{layer}.weight", f"{layer}.bias", X))
-        return affine(params, f"{last}.weight", f"{last}.bias", X)
+            X = activate(affine_map(X, params[f"{layer}.weight"], params[f"{layer}.bias"]))
+        return affine_map(X, params[f"{last}.weight"], params[f"{last}.bias"])
 
 
-def affine(params: dict[str, Tensor], weight: str, bias: str | None, X: Tensor) -> Tensor:
+def affine_map(X: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Affine map of the rows of each task by its own weight and bias.
 
     Parameters
     ----------
-    params : dict of Tensor, each of shape (B, ...)
-        Parameters of each task, by name.
-    weight, bias : str
-        Names of the two; no bias if None.
     X : Tensor of shape (B, N, D)
         Rows of each task.
+    weight : Tensor of shape (B, O, D)
+    bias : Tensor of shape (B, O) or None
 
     Returns
     -------
     Tensor of shape (B, N, O)
         Outputs.
     """
+    if torch.is_grad_enabled():
+        return _Affine.apply(X, weight, bias)
+    return _affine(X, weight, bias)
+
+
+def _affine(X: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if bias is None:
-        return product(X, params[weight].mT)
+        return product(X, weight.mT)
     if X.shape[-1] == 1:
-        return torch.addcmul(params[bias].unsqueeze(1), X, params[weight].mT)
-    return torch.baddbmm(params[bias].unsqueeze(1), X, params[weight].mT)
+        return torch.addcmul(bias.unsqueeze(1), X, weight.mT)
+    return torch.baddbmm(bias.unsqueeze(1), X, weight.mT)
+
+
+class _Affine(Function):
+    """Autograd's own gradient of the weight lies transposed in memory, and adding that is slow."""
+
+    @staticmethod
+    def forward(ctx: Any, X: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(X, weight)
+        return _affine(X, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, bar: Tensor) -> tuple[Tensor | None, ...]:
+        X, weight = ctx.saved_tensors
+        in_X, in_weight, in_bias = ctx.needs_input_grad
+        return (
+            product(bar, weight) if in_X else None,
+            row_products(bar, X) if in_weight else None,
+            bar.sum(dim=1) if in_bias else None,
+        )
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:
     """Matrix product of each task; an outer product, at which ``bmm`` is slow, by broadcasting."""
-    return left * right if left.shape[-1] == 1 else left @ right
+    return left * right if left.shape[-1] == 1 else torch.bmm(left, right)
+
+
+def row_products(left: Tensor, right: Tensor) -> Tensor:
+    """Outer products of the rows of two tensors, summed over the rows of each task."""
+    if right.shape[-1] == 1:  # the slow case of ``bmm`` again, unless turned around
+        return torch.bmm(right.mT, left).mT
+    return torch.bmm(left.mT, right)

@@ -18,8 +18,8 @@ class RecurrentOptimizer(nn.Module):
     .. math:: \theta \leftarrow \theta - \alpha \left( e^{a} g + b \right), \quad
         (a, b, h) = \mathrm{LSTM}(\mathrm{pre}(g), h).
 
-    With :math:`a` alone it is the gate on gradients of [2]_ (eq. 2 and 3), with :math:`b` alone the
-    update of [1]_ (eq. 3). Both are zero before training: it starts as gradient descent. As all
+    With :math:`a` alone it is the gate on gradients of [2]_ (section 3), with :math:`b` alone the
+    update of [1]_ (section 2). Both are zero before training: it starts as gradient descent. As all
     weights share the network's own, it takes tasks of any number, and networks of any shape.
 
     Parameters

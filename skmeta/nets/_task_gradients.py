@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from skmeta.nets._functional import forward_tasks
-from skmeta.nets._layer_gradients import LOSS_SLOPES, layer_gradients, layers_of
+from skmeta.nets._layer_gradients import layer_gradients, layers_of
 from skmeta.nets._losses import mask_classes, masked_mean
+from skmeta.nets._slopes import LOSS_SLOPES
 from skmeta.nets._support import Support
 
 RowLoss = Callable[[Tensor, Tensor], Tensor]
@@ -69,7 +70,7 @@ def task_gradients(
     row_loss : callable
         Loss of each row, ``row_loss(output, y) -> Tensor of shape (B, S)``.
     create_graph : bool
-        Whether gradients are to be differentiable themselves.
+        Whether gradients are to be differentiable themselves, once.
 
     Returns
     -------
@@ -87,10 +88,9 @@ def task_gradients(
     >>> gradients["layers.0.weight"].shape
     torch.Size([2, 40, 3])
     """
-    layers, slope = layers_of(module), LOSS_SLOPES.get(row_loss)
-    if layers is not None and slope is not None:
-        with torch.set_grad_enabled(create_graph):
-            return layer_gradients(layers, params, adapted, support, slope)
+    layers, slopes = layers_of(module), LOSS_SLOPES.get(row_loss)
+    if layers is not None and slopes is not None:
+        return layer_gradients(layers, params, adapted, support, slopes, create_graph)
     gradients = torch.autograd.grad(
         # A task's parameters touch no other task's loss: the gradient of the sum holds the
         # gradients of all tasks.
