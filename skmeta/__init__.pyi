@@ -56,7 +56,11 @@ from .linear_model import MetaRidgeRegressor as MetaRidgeRegressor
 from .metric_based import MatchingClassifier as MatchingClassifier
 from .metric_based import PrototypeClassifier as PrototypeClassifier
 from .metric_based import RelationClassifier as RelationClassifier
+from .model_selection import HypergradientSearchCV as HypergradientSearchCV
 from .model_selection import MetaSearchCV as MetaSearchCV
+from .persistence import PersistenceError as PersistenceError
+from .persistence import load as load
+from .persistence import save as save
 from .svm import MetaSVC as MetaSVC
 from .svm import MetaSVR as MetaSVR
 from .tasks import NWayTasks as NWayTasks

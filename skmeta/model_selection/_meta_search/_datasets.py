@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from optuna.study import Study
 from sklearn.base import clone
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
 from skmeta.base._reading import as_collection
+from skmeta.model_selection._meta_search._dispatch import run_calls
 from skmeta.model_selection._meta_search._past import copy_study
 from skmeta.model_selection._meta_search._sampling import describe
 from skmeta.tasks import Task
@@ -44,10 +45,11 @@ def search_datasets(
         If two datasets have the same name, or all searches failed.
     """
     tasks = _by_name(datasets)
-    outcomes = Parallel(n_jobs=search.n_jobs)(
+    calls = [
         delayed(_search_or_error)(search_one, _searcher_for(search, name, seeds), task.X, task.y)
         for name, task in tasks.items()
-    )
+    ]
+    outcomes = run_calls(calls, search.n_jobs)
     studies = {}
     errors = []
     for name, outcome in zip(tasks, outcomes, strict=True):

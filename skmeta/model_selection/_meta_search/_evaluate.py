@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +13,9 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 from sklearn.base import clone
 from sklearn.model_selection._validation import _fit_and_score
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
+from skmeta.model_selection._meta_search._dispatch import WorkerDied, run_calls
 from skmeta.model_selection._meta_search._lost import signs_of_life
 from skmeta.model_selection._meta_search._proposals import Proposal
 from skmeta.model_selection._meta_search._stages import Schedule, Stage
@@ -55,11 +55,11 @@ class FoldRunner:
     def run(
         self, candidates: Sequence[Mapping[str, Any]], schedule: Schedule, stage: Stage
     ) -> list[list[Fold]]:
-        """Outcomes of the stage's folds for each candidate."""
+        """Outcomes of the stage's folds for each candidate; failures if it kills its worker."""
         jobs = [(i, params, k) for i, params in enumerate(candidates) for k in stage.splits]
         # Contexts are made ahead: making one alters the estimator, which may be being pickled.
         contexts = [self.make_context() for _ in jobs]
-        outcomes = Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)(
+        calls = [
             delayed(_fit_and_score)(
                 clone(self.estimator),
                 self.X,
@@ -73,28 +73,21 @@ class FoldRunner:
                 **self.options,
             )
             for (i, params, k), context in zip(jobs, contexts, strict=True)
-        )
+        ]
+        outcomes = [
+            self._failure(outcome) if isinstance(outcome, WorkerDied) else outcome
+            for outcome in run_calls(calls, self.n_jobs, self.pre_dispatch, (self.X, self.y))
+        ]
         n_folds = len(stage.splits)
-        return [list(outcomes[i : i + n_folds]) for i in range(0, len(outcomes), n_folds)]
+        return [outcomes[i : i + n_folds] for i in range(0, len(outcomes), n_folds)]
 
-    def run_safely(
-        self, candidates: Sequence[Mapping[str, Any]], schedule: Schedule, stage: Stage
-    ) -> list[list[Fold]]:
-        """As `run`, but a candidate that kills its worker process fails alone."""
-        try:
-            return self.run(candidates, schedule, stage)
-        except BrokenProcessPool as error:
-            if self.options["error_score"] == "raise":
-                raise
-            if len(candidates) == 1:
-                return [[self._failure(f"The worker died: {error}") for _ in stage.splits]]
-            return [self.run_safely([params], schedule, stage)[0] for params in candidates]
-
-    def _failure(self, message: str) -> Fold:
+    def _failure(self, error: WorkerDied) -> Fold:
         score = self.options["error_score"]
+        if score == "raise":
+            raise error
         scorers = getattr(self.options["scorer"], "_scorers", None)
         scores = score if scorers is None else dict.fromkeys(scorers, score)
-        fold = {"test_scores": scores, "fit_time": 0.0, "score_time": 0.0, "fit_error": message}
+        fold = {"test_scores": scores, "fit_time": 0.0, "score_time": 0.0, "fit_error": str(error)}
         return fold | ({"train_scores": scores} if self.options["return_train_score"] else {})
 
 
@@ -130,9 +123,7 @@ def evaluate_batch(
     with signs_of_life([proposal.trial for proposal in batch]):
         for stage in schedule.stages:
             params = [candidate.proposal.params for candidate in alive]
-            for candidate, folds in zip(
-                alive, runner.run_safely(params, schedule, stage), strict=True
-            ):
+            for candidate, folds in zip(alive, runner.run(params, schedule, stage), strict=True):
                 candidate.folds |= dict(zip(stage.splits, folds, strict=True))
             alive = [
                 candidate

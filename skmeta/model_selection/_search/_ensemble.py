@@ -71,6 +71,11 @@ class Ensemble:
         rows[:, tried] = scores
         return rows, weights / weights.sum()
 
+    def moments(self, tried: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance, with noise, of the scores of some configurations before evidence."""
+        covariance = self.covariance[np.ix_(tried, tried)] + self.noise * np.eye(len(tried))
+        return self.rows[:, tried].mean(axis=0), covariance
+
 
 def expected_regret_reduction(rows: np.ndarray, weights: np.ndarray, best: float) -> np.ndarray:
     """By how much each configuration is expected to lower the normalised regret.

@@ -9,6 +9,8 @@ from scipy.special import expit, ndtr
 from skmeta.model_selection._search._gaussian import condition
 
 _SQRT_2PI = np.sqrt(2 * np.pi)
+# Fewer scores cannot tell two surrogates apart.
+MIN_EVIDENCE = 3
 
 
 def leave_one_out_log_density(residuals: np.ndarray, covariance: np.ndarray) -> float:
@@ -121,3 +123,34 @@ def transfer_weight(log_density: float, target_log_density: float, caution: floa
     if caution <= 0:
         return 1.0
     return float(expit(np.log((1 - caution) / caution) + log_density - target_log_density))
+
+
+def guard(
+    reduction: np.ndarray,
+    rows: np.ndarray,
+    weights: np.ndarray,
+    best: float,
+    own: TargetSurrogate,
+    trust: float,
+) -> np.ndarray:
+    """Expected reduction of regret when the past may be of no use.
+
+    Parameters
+    ----------
+    reduction : ndarray of shape (n_configs,)
+        What the past expects.
+    rows : ndarray of shape (n_rows, n_configs)
+        Plausible scores, whose ranges are the units of regret.
+    weights : ndarray of shape (n_rows,)
+    best : float
+        Best score so far.
+    own : TargetSurrogate
+    trust : float
+        Probability that the past is of use.
+
+    Returns
+    -------
+    reduction : ndarray of shape (n_configs,)
+    """
+    own_reduction = expected_improvement(*own.posterior(), best) / (weights @ np.ptp(rows, axis=1))
+    return trust * reduction + (1 - trust) * own_reduction

@@ -162,9 +162,7 @@ class PastSearches:
             Which configurations of the ensemble they belong to.
         ensemble : Ensemble
         """
-        covariance = ensemble.covariance[np.ix_(tried, tried)] + self.noise * np.eye(len(tried))
-        mean = ensemble.rows[:, tried].mean(axis=0)
-        location, scale = self.scale.infer(scores, mean, covariance)
+        location, scale = self.scale.infer(scores, *ensemble.moments(tried))
         return np.maximum((scores - location) / scale, LOWEST)
 
 

@@ -10,8 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 from skmeta.model_selection._search._ensemble import expected_regret_reduction
 from skmeta.model_selection._search._gaussian import condition
 from skmeta.model_selection._search._guard import (
+    MIN_EVIDENCE,
     TargetSurrogate,
-    expected_improvement,
+    guard,
     leave_one_out_log_density,
     transfer_weight,
 )
@@ -19,9 +20,6 @@ from skmeta.model_selection._search._relevance import DatasetRelevance
 from skmeta.model_selection._search._scale import LOWEST, ScaleModel
 from skmeta.model_selection._search._table import TablePrior
 from skmeta.model_selection._search._validation import NO_META_FEATURES
-
-# Fewer scores cannot tell two surrogates apart.
-_MIN_EVIDENCE = 3
 
 
 class TableProposals:
@@ -83,12 +81,10 @@ class TableProposals:
         rows, weights = ensemble.update(tried, scores)
         best = scores.max(initial=-np.inf)
         reduction = expected_regret_reduction(rows, weights, best)
-        if self.caution and len(tried) >= _MIN_EVIDENCE:
+        if self.caution and len(tried) >= MIN_EVIDENCE:
             own = TargetSurrogate(self._table.kernel, tried, scores, self.noise)
             trust = self._trust(own, tried, scores)
-            own_reduction = expected_improvement(*own.posterior(), best)
-            own_reduction /= weights @ np.ptp(rows, axis=1)
-            reduction = trust * reduction + (1 - trust) * own_reduction
+            reduction = guard(reduction, rows, weights, best, own, trust)
         # Where nothing is expected to improve, the best of the rest is as good a choice as any.
         reduction += 1e-9 * (weights @ rows)
         reduction[tried] = -np.inf
@@ -140,7 +136,7 @@ class TableProposals:
             `1 - caution` before there is evidence.
         """
         tried, scores = self._check_evidence(tried, scores)
-        if len(tried) < _MIN_EVIDENCE:
+        if len(tried) < MIN_EVIDENCE:
             return 1.0 - self.caution
         scores = self._standardise(tried, scores)
         own = TargetSurrogate(self._table.kernel, tried, scores, self.noise)

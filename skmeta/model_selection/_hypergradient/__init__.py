@@ -1,0 +1,1 @@
+"""Hyperparameters of networks by gradients through their training."""
