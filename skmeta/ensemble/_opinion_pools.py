@@ -70,7 +70,7 @@ class PoolLoss(ABC):
     def of_tasks(self, weights: Array) -> Array:
         """Loss of each task, in the order of their positions, of shape (n_tasks,)."""
         of_rows = self._of_rows(weights)[0] * self._share * len(self._tasks)
-        return np.bincount(self._position, of_rows)
+        return np.bincount(self._position, of_rows).astype(np.float64, copy=False)
 
     def part(self, rows: NDArray[np.bool_]) -> Self:
         """The loss of some of the rows."""

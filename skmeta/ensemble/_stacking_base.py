@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmeta.base import BaseMetaLearner
 from skmeta.ensemble._mixing import CAUTION
-from skmeta.ensemble._opinion_pools import LogLoss, SquaredLoss
+from skmeta.ensemble._opinion_pools import LogLoss, PoolLoss, SquaredLoss
 from skmeta.ensemble._pooled_learner import BasePooled
 from skmeta.ensemble._stacking_episodes import Episodes, OutOfTask, side_by_side, usable_shots
 from skmeta.ensemble._stacking_report import StackingReport
@@ -116,7 +116,7 @@ class BaseStacking(BaseMetaLearner):
         reference = min(pooled, key=lambda i: totals[i]) if self.guard else None
         # Squared errors have a unit, which penalties on the weights must not depend on.
         unit = 1.0 if is_classifier(self) else float(totals.min()) or 1.0
-        losses = [pool(e, unit) for e in episodes]
+        losses: list[PoolLoss] = [pool(e, unit) for e in episodes]
         found = guard(losses, reference, CAUTION[self.support_strategy])
         self.shots_ = np.array([e.shots for e in episodes])
         self.weights_ = found.weights
