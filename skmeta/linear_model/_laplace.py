@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,9 @@ _MAX_NEWTON = 100
 # The curvature costs most. It serves for further steps while each takes the squared length down to
 # this part of the last one's; near the mode it hardly changes.
 _FALL = 0.03
+# From so many weights on, tasks whose rows have less than half as many logits are taken one by one,
+# each among the weights that its rows say something of. Smaller ones are quicker in batches.
+_MANY_WEIGHTS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,18 +110,37 @@ class SoftmaxBlock:
     inside : ndarray of bool of shape (n_tasks, length)
         False in the padding.
     contrasts : ndarray of shape (n_classes, n_classes - 1)
+    offset : ndarray of shape (n_tasks, length, n_classes), optional
+        What is added to the logits whatever the weights.
     """
 
     def __init__(
-        self, Z: Array, codes: NDArray[np.intp], inside: NDArray[np.bool_], contrasts: Array
+        self,
+        Z: Array,
+        codes: NDArray[np.intp],
+        inside: NDArray[np.bool_],
+        contrasts: Array,
+        offset: Array | float = 0.0,
     ) -> None:
         self.Z, self.codes, self.inside, self.contrasts = Z, codes, inside, contrasts
+        self.offset = offset
         self.n_tasks, self.length, self.n_columns = Z.shape
         self.n_free = contrasts.shape[1]
 
+    def one(self, task: int) -> SoftmaxBlock:
+        """The rows of one task, if all have the same offset."""
+        own = slice(task, task + 1)
+        return SoftmaxBlock(
+            self.Z[own], self.codes[own], self.inside[own], self.contrasts, self.offset
+        )
+
     def logits(self, weights: Array) -> Array:
         """Logits of the rows, of shape (n_tasks, length, n_classes)."""
-        per_column = weights.reshape(self.n_tasks, self.n_columns, self.n_free)
+        return self.linear(weights) + self.offset
+
+    def linear(self, weights: Array) -> Array:
+        """What weights add to the logits; one row of weights for each task, or one for all."""
+        per_column = weights.reshape(*weights.shape[:-1], self.n_columns, self.n_free)
         return self.Z @ per_column @ self.contrasts.T
 
     def log_likelihood(self, weights: Array) -> Array:
@@ -131,8 +154,8 @@ class SoftmaxBlock:
         logits = self.logits(weights)
         return np.exp(logits - logsumexp(logits, axis=2, keepdims=True))
 
-    def score(self, proba: Array) -> Array:
-        """Gradient of the log likelihood, of shape (n_tasks, n_weights)."""
+    def residual(self, proba: Array) -> Array:
+        """Gradient of the log likelihood by the logits, of shape (n_tasks, length, n_classes)."""
         residual = -proba
         np.put_along_axis(
             residual,
@@ -140,7 +163,11 @@ class SoftmaxBlock:
             1 - np.take_along_axis(proba, self.codes[:, :, None], axis=2),
             axis=2,
         )
-        return self._gather(residual)
+        return residual
+
+    def score(self, proba: Array) -> Array:
+        """Gradient of the log likelihood, of shape (n_tasks, n_weights)."""
+        return self.gather(self.residual(proba))
 
     def information(self, proba: Array) -> Array:
         """Negative second derivatives of the log likelihood, (n_tasks, n_weights, n_weights)."""
@@ -149,19 +176,20 @@ class SoftmaxBlock:
         one, other = np.triu_indices(k)
         per_row = self._spread(proba)[:, :, None, one, other]
         weighted = (self.Z[:, :, :, None] * per_row).reshape(self.n_tasks, self.length, -1)
-        products = (self.Z.transpose(0, 2, 1) @ weighted).reshape(self.n_tasks, d, d, -1)
+        products = (self.Z.transpose(0, 2, 1) @ weighted).reshape(self.n_tasks, d, d, len(one))
         full = np.empty((self.n_tasks, d, k, d, k))
         for pair, (c, e) in enumerate(zip(one, other, strict=True)):
             full[:, :, c, :, e] = full[:, :, e, :, c] = products[..., pair]
         return full.reshape(self.n_tasks, d * k, d * k)
 
     def slope_of_information(self, proba: Array, covariance: Array) -> Array:
-        """Gradient of ``trace(covariance @ information)``, of shape (n_tasks, n_weights)."""
+        """Gradient of ``trace(covariance @ information)`` by the logits."""
+        if not self.n_columns:
+            return np.zeros_like(proba)
         variance = self.contrasts @ row_covariances(self.Z, covariance) @ self.contrasts.T
         own = np.diagonal(variance, axis1=2, axis2=3)
         change = own - 2 * np.einsum("tncd,tnd->tnc", variance, proba)
-        mean = np.sum(proba * change, axis=2, keepdims=True)
-        return self._gather(proba * (change - mean))
+        return centred(proba, change)
 
     def _spread(self, proba: Array) -> Array:
         """Covariance of the one-hot classes along the contrasts, (n_tasks, length, k, k)."""
@@ -169,10 +197,15 @@ class SoftmaxBlock:
         square = self.contrasts.T @ (proba[:, :, :, None] * self.contrasts)
         return square - mean[:, :, :, None] * mean[:, :, None, :]
 
-    def _gather(self, by_class: Array) -> Array:
+    def gather(self, by_class: Array) -> Array:
         """Gradient by the weights from one by the logits."""
         gradient = self.Z.transpose(0, 2, 1) @ (by_class @ self.contrasts)
         return gradient.reshape(self.n_tasks, -1)
+
+
+def centred(proba: Array, logits: Array) -> Array:
+    """How probabilities move with logits: ``(diag(p) - p p') @ logits`` for each row."""
+    return proba * (logits - np.sum(proba * logits, axis=2, keepdims=True))
 
 
 class Mode(NamedTuple):
@@ -192,7 +225,7 @@ def find_mode(block: SoftmaxBlock, mean: Array, root: Array, start: Array | None
     ----------
     block : SoftmaxBlock
     mean : ndarray of shape (n_weights,)
-    root : ndarray of shape (n_weights, n_weights)
+    root : ndarray of shape (n_weights, n_positions)
     start : ndarray of shape (n_tasks, n_weights), optional
         Where Newton's method begins; the result does not depend on it.
 
@@ -205,7 +238,7 @@ def find_mode(block: SoftmaxBlock, mean: Array, root: Array, start: Array | None
         weights = mean + position @ root.T
         return block.log_likelihood(weights) - 0.5 * np.sum(position**2, axis=1)
 
-    position = np.zeros((block.n_tasks, len(mean))) if start is None else start
+    position = np.zeros((block.n_tasks, root.shape[1])) if start is None else start
     value, last = log_joint(position), np.inf
     proba = block.proba(mean + position @ root.T)
     curvature, is_here = Curvature.at(block, proba, root), True
@@ -262,11 +295,17 @@ def _move(
     return position + length[:, None] * step, found
 
 
-class LogisticPrior(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class LogisticPrior:
     """Normal distribution of the weights of a task."""
 
     mean: Array  # (n_weights,)
     covariance: Array  # (n_weights, n_weights)
+
+    @cached_property
+    def root(self) -> Array:
+        """A matrix R with ``R @ R.T`` the covariance."""
+        return square_root(self.covariance)
 
     def posterior_many(self, tasks: LogisticTasks) -> LaplacePosteriors:
         """Laplace's approximation to the weights of each task.
@@ -282,15 +321,37 @@ class LogisticPrior(NamedTuple):
         """
         modes = np.tile(self.mean, (len(tasks), 1))
         means, covariances = modes.copy(), np.tile(self.covariance, (len(tasks), 1, 1))
-        root = square_root(self.covariance)
-        for numbers, block in tasks.blocks():
+        for numbers, block, root in _with_roots(tasks, self.root):
             mode = find_mode(block, self.mean, root)
             covariance = congruent(mode.shrinkage, root)
-            slope = block.slope_of_information(mode.proba, covariance)
+            if root is not self.root:  # what the rows say nothing of stays as it was
+                covariance = covariance + self.covariance - root @ root.T
+            slope = block.gather(block.slope_of_information(mode.proba, covariance))
             modes[numbers] = self.mean + mode.position @ root.T
             means[numbers] = modes[numbers] - 0.5 * np.einsum("tij,tj->ti", covariance, slope)
             covariances[numbers] = covariance
         return LaplacePosteriors(modes, means, covariances)
+
+
+def _with_roots(
+    tasks: LogisticTasks, root: Array
+) -> Iterator[tuple[NDArray[np.intp], SoftmaxBlock, Array]]:
+    """Blocks of tasks, and roots of the part of the prior covariance that they see."""
+    for numbers, block in tasks.blocks():
+        n_logits = block.length * block.n_free
+        if root.shape[1] < max(_MANY_WEIGHTS, 2 * n_logits):
+            yield numbers, block, root
+        else:
+            for i in range(len(numbers)):
+                one = block.one(i)
+                yield numbers[i : i + 1], one, root @ _span(one, root)
+
+
+def _span(block: SoftmaxBlock, root: Array) -> Array:
+    """Orthonormal directions of N(0, I) that move the logits of one task's rows."""
+    by_column = root.reshape(block.n_columns, -1)
+    moved = (block.Z[0] @ by_column).reshape(-1, root.shape[1])
+    return np.linalg.qr(moved.T)[0]
 
 
 class LaplacePosteriors(NamedTuple):

@@ -10,15 +10,22 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
+from skmeta.linear_model._factor_shapes import (
+    Diagonal,
+    LowRank,
+    gradient_by_covariance,
+    make_factor_shape,
+)
 from skmeta.linear_model._laplace import (
     LogisticPrior,
     LogisticTasks,
     Mode,
     SoftmaxBlock,
+    centred,
     congruent,
     find_mode,
 )
-from skmeta.linear_model._penalised_evidence import Structure
+from skmeta.linear_model._shape import FULL, Shape
 
 Array = NDArray[np.floating]
 
@@ -37,6 +44,8 @@ class LearnedLogisticPrior(NamedTuple):
     """Result of :func:`learn_logistic_prior`."""
 
     prior: LogisticPrior
+    #: How uncertain the weights are that do not vary over tasks: a covariance, zero for the others.
+    fixed_covariance: Array
     #: Penalised log evidence of the tasks under the prior.
     objective: float
     #: Number of iterations.
@@ -47,8 +56,9 @@ class LearnedLogisticPrior(NamedTuple):
 
 def learn_logistic_prior(
     tasks: LogisticTasks,
-    covariance: Structure = "full",
+    shape: Shape = FULL,
     *,
+    varying: NDArray[np.bool_] | None = None,
     max_iter: int = 300,
     tol: float = 1e-6,
     init: LogisticPrior | None = None,
@@ -68,9 +78,11 @@ def learn_logistic_prior(
     ----------
     tasks : LogisticTasks
         Training tasks.
-    covariance : {"full", "diagonal"}, default="full"
-        Whether weights may be correlated over tasks. If not, those of a column share one variance
-        over the contrasts of the classes.
+    shape : Shape, default=Shape("full")
+        Whether, and how, weights may be correlated over tasks. The weights of a column share one
+        variance over the contrasts of the classes where it is not full.
+    varying : ndarray of bool of shape (n_columns,), optional
+        Columns whose weights vary over tasks; all by default. The others are fixed effects.
     max_iter : int, default=300
         Largest number of iterations.
     tol : float, default=1e-6
@@ -82,8 +94,8 @@ def learn_logistic_prior(
     -------
     learned : LearnedLogisticPrior
         The prior's covariance is that of a new task's weights: it holds both how weights vary over
-        tasks and how uncertain their mean is. A column that is zero in every row has zero mean and
-        variance.
+        tasks and how uncertain their mean is; it is zero for fixed effects. A column that is zero
+        in every row has zero mean and variance.
 
     References
     ----------
@@ -109,11 +121,14 @@ def learn_logistic_prior(
     >>> np.round(prior.mean), np.round(2 * np.sqrt(prior.covariance.diagonal())) / 2
     (array([ 1., -1.]), array([0.5, 2. ]))
     """
-    varies = np.any(tasks.Z != 0, axis=0)
-    if not varies.any():
-        return LearnedLogisticPrior(_nothing(tasks.n_weights), 0.0, 0, True)
-    objective = LaplaceEvidence(tasks.columns(varies), covariance)
-    weights = np.repeat(varies, tasks.n_classes - 1)
+    counts = np.any(tasks.Z != 0, axis=0)
+    if not counts.any():
+        nothing = np.zeros((tasks.n_weights, tasks.n_weights))
+        prior = LogisticPrior(np.zeros(tasks.n_weights), nothing)
+        return LearnedLogisticPrior(prior, nothing, 0.0, 0, True)
+    varying = counts if varying is None else varying
+    objective = LaplaceEvidence(tasks.columns(counts), shape, varying[counts])
+    weights = np.repeat(counts, tasks.n_classes - 1)
     point = objective.start(None if init is None else _restrict(init, weights))
     scale = max(len(tasks.Z), 1)
 
@@ -129,83 +144,123 @@ def learn_logistic_prior(
         bounds=objective.bounds,
         options={"maxiter": max_iter, "maxfun": 3 * max_iter, "ftol": tol, "gtol": 1e-9},
     )
-    prior = _embed(objective.prior(found.x), weights)
-    return LearnedLogisticPrior(prior, -found.fun * scale, found.nit, found.status != 1)
+    prior, fixed = objective.prior(found.x)
+    mean = np.zeros(len(weights))
+    mean[weights] = prior.mean
+    prior = LogisticPrior(mean, _embed(prior.covariance, weights))
+    converged = found.status != 1
+    return LearnedLogisticPrior(
+        prior, _embed(fixed, weights), -found.fun * scale, found.nit, converged
+    )
 
 
 class LaplaceEvidence:
     """Laplace's log evidence of (mean, covariance) plus weak hyperpriors, and its gradient.
 
     Weights are measured by what they contribute to the logits, in units that the columns' mean
-    squares give. A point is a flat vector: the mean, the logarithms of the diagonal of a Cholesky
-    factor of the covariance, and the elements below that diagonal.
+    squares give. A point is a flat vector: the mean, which is all there is of fixed effects, and
+    the parameters of the covariance of the weights that vary (see
+    :class:`~skmeta.linear_model._factor_shapes.FactorShape`).
     """
 
-    def __init__(self, tasks: LogisticTasks, structure: Structure) -> None:
-        self.blocks = [block for _, block in tasks.blocks()]
-        self.n_free = tasks.n_classes - 1
-        self.n_columns, self.n_weights = tasks.Z.shape[1], tasks.n_weights
+    def __init__(
+        self, tasks: LogisticTasks, shape: Shape, varying: NDArray[np.bool_] | None = None
+    ) -> None:
+        self.n_free, self.n_weights = tasks.n_classes - 1, tasks.n_weights
+        columns = np.ones(tasks.Z.shape[1], bool) if varying is None else varying
+        self.varying = np.repeat(columns, self.n_free)
+        self.blocks = [_SplitBlock(block, columns) for _, block in tasks.blocks()]
         self.units = np.repeat(1 / np.sqrt(np.mean(tasks.Z**2, axis=0)), self.n_free)
         vague = LogisticPrior(np.zeros(self.n_weights), np.diag(self.units**2))
         self.pooled = vague.posterior_many(tasks.pooled()).mode[0]
-        self.diagonal = structure == "diagonal"
-        self.below = np.tril_indices(0 if self.diagonal else self.n_weights, k=-1)
-        self.n_scales = self.n_columns if self.diagonal else self.n_weights
-        self.pseudo_variance = _PSEUDO_SIGNAL / max(self.n_columns, 1)
+        self.n_varying = int(self.varying.sum())
+        self.shape = make_factor_shape(shape, self.n_varying, self.n_free)
+        self.pseudo_variance = _PSEUDO_SIGNAL / max(int(columns.sum()), 1)
         self._positions: list[Array | None] = [None] * len(self.blocks)
 
     @property
     def bounds(self) -> list[tuple[float, float]]:
         """Bounds of the elements of a point."""
-        free = (-np.inf, np.inf)
-        others = [free] * len(self.below[0])
-        return [free] * self.n_weights + [_LOG_SCALES] * self.n_scales + others
+        free, n_scales = (-np.inf, np.inf), self.shape.n_scales
+        others = [free] * (self.shape.n_free - n_scales)
+        return [free] * self.n_weights + [_LOG_SCALES] * n_scales + others
 
     def start(self, init: LogisticPrior | None) -> Array:
         """Give the point of a prior, or of small variances around a pooled fit."""
+        identity = np.eye(self.n_varying)
         if init is None:
-            mean, covariance = self.pooled / self.units, np.zeros((self.n_weights, self.n_weights))
-            least = 5 * self.pseudo_variance
+            mean, covariance = self.pooled / self.units, 5 * self.pseudo_variance * identity
+            if isinstance(self.shape, LowRank):
+                covariance = covariance + self._uphill(mean, covariance)
         else:
+            units = self.units[self.varying]
             mean = init.mean / self.units
-            covariance = init.covariance / np.outer(self.units, self.units)
+            covariance = init.covariance[np.ix_(self.varying, self.varying)] / np.outer(
+                units, units
+            )
             least = 1e-3 * self.pseudo_variance + 1e-10 * np.trace(covariance)
-        covariance = covariance + least * np.eye(self.n_weights)
-        if self.diagonal:
-            log_scales = 0.5 * np.log(covariance.diagonal()).reshape(-1, self.n_free).mean(axis=1)
-            return np.concatenate([mean, log_scales])
-        factor = np.linalg.cholesky(covariance)
-        return np.concatenate([mean, np.log(factor.diagonal()), factor[self.below]])
+            covariance = covariance + least * identity
+        return np.append(mean, self.shape.fit(covariance))
 
-    def prior(self, point: Array) -> LogisticPrior:
-        """Return the distribution of a new task's weights at a point."""
+    def _uphill(self, mean: Array, covariance: Array) -> Array:
+        """A change of a covariance, as large as it, that the evidence rises along.
+
+        Where all directions are alike, none of them would ever become a common one.
+        """
+        factor = np.linalg.cholesky(covariance)
+        change = gradient_by_covariance(factor, self._evaluate(mean, factor)[2])
+        size = np.linalg.norm(change, 2)
+        return change * (np.linalg.norm(covariance, 2) / size if size > 0 else 0.0)
+
+    def prior(self, point: Array) -> tuple[LogisticPrior, Array]:
+        """Return the distribution of a new task's weights at a point.
+
+        Its covariance is zero for fixed effects; how uncertain those are comes second.
+        """
         mean, factor = self._unpack(point)
-        root = self.units[:, None] * factor
+        root = self.units[self.varying, None] * factor
         # The mean, too, is known up to its curvature only.
-        curvature = np.diag(self._cauchy_precision(mean) / self.units**2)
-        for _, mode in self._modes(self.units * mean, root):
-            informed = mode.information @ root
+        units = np.outer(self.units, self.units)
+        curvature = np.diag(self._cauchy_precision(mean))  # by units: others drown in rounding
+        for block, _, mode in self._modes(self.units * mean, root):
+            information = block.information(mode.proba)
+            informed = information[:, :, self.varying] @ root
             lost = informed @ mode.shrinkage @ informed.transpose(0, 2, 1)
-            curvature += (mode.information - lost).sum(axis=0)
-        covariance = root @ root.T + np.linalg.pinv(curvature, hermitian=True)
-        return LogisticPrior(self.units * mean, (covariance + covariance.T) / 2)
+            curvature += units * (information - lost).sum(axis=0)
+        of_mean = units * np.linalg.pinv(curvature, hermitian=True)
+        of_mean = (of_mean + of_mean.T) / 2
+        covariance, fixed = np.zeros((2, *of_mean.shape))
+        varies = np.ix_(self.varying, self.varying)
+        covariance[varies] = root @ root.T + of_mean[varies]
+        fixes = np.ix_(~self.varying, ~self.varying)
+        fixed[fixes] = of_mean[fixes]
+        return LogisticPrior(self.units * mean, covariance), fixed
 
     def __call__(self, point: Array) -> tuple[float, Array]:
         mean, factor = self._unpack(point)
-        root = self.units[:, None] * factor
-        value, by_mean, by_factor = self._log_hyperprior(mean, factor)
-        for block, mode in self._modes(self.units * mean, root):
-            value += float(mode.log_evidence.sum())
-            gradients = _evidence_gradient(block, mode, root)
-            by_mean += self.units * gradients[0]
-            by_factor += self.units[:, None] * gradients[1]
-        return value, self._pack_gradient(by_mean, by_factor, factor)
+        value, by_mean, by_factor = self._evaluate(mean, factor)
+        by_shape = self.shape.gradient(point[self.n_weights :], factor, by_factor)
+        return value, np.append(by_mean, by_shape)
 
-    def _modes(self, mean: Array, root: Array) -> Iterator[tuple[SoftmaxBlock, Mode]]:
-        for i, block in enumerate(self.blocks):
-            mode = find_mode(block, mean, root, self._positions[i])
+    def _evaluate(self, mean: Array, factor: Array) -> tuple[float, Array, Array]:
+        """Value, and gradients by the mean and by the factor."""
+        units = self.units[self.varying, None]
+        root = units * factor
+        value, by_mean, by_factor = self._log_hyperprior(mean, factor)
+        for block, rest, mode in self._modes(self.units * mean, root):
+            value += float(mode.log_evidence.sum())
+            by_logits, by_root = _evidence_gradient(rest, mode, root)
+            by_mean += self.units * block.gather(by_logits).sum(axis=0)
+            by_factor += units * by_root
+        return value, by_mean, by_factor
+
+    def _modes(self, mean: Array, root: Array) -> Iterator[tuple[SoftmaxBlock, SoftmaxBlock, Mode]]:
+        """Blocks with all columns, with those that vary alone, and the modes of the latter."""
+        for i, split in enumerate(self.blocks):
+            rest = split.given(mean[~self.varying])
+            mode = find_mode(rest, mean[self.varying], root, self._positions[i])
             self._positions[i] = mode.position  # the next search starts from here
-            yield block, mode
+            yield split.block, rest, mode
 
     def _log_hyperprior(self, mean: Array, factor: Array) -> tuple[float, Array, Array]:
         """Logarithm of the hyperpriors, and its gradients by mean and factor."""
@@ -241,60 +296,62 @@ class LaplaceEvidence:
 
     def _log_correlation(self, factor: Array) -> tuple[float, Array]:
         """Pull correlations of the weights towards zero, their variances being free."""
-        if self.diagonal:
+        if isinstance(self.shape, Diagonal):
             return 0.0, np.zeros_like(factor)
         variance = np.sum(factor**2, axis=1).reshape(-1, self.n_free).mean(axis=1)
         variance = np.repeat(variance, self.n_free)
         value = 2 * np.log(factor.diagonal()).sum() - np.log(variance).sum()
         gradient = np.diag(1 / factor.diagonal()) - factor / variance[:, None]
-        return 0.5 * self.n_weights * value, self.n_weights * gradient
+        return 0.5 * self.n_varying * value, self.n_varying * gradient
 
     def _unpack(self, point: Array) -> tuple[Array, Array]:
-        mean, scales, others = np.split(point, [self.n_weights, self.n_weights + self.n_scales])
-        scales = np.repeat(np.exp(scales), self.n_weights // max(self.n_scales, 1))
-        factor = np.diag(scales)
-        factor[self.below] = others
-        return mean, factor
+        return point[: self.n_weights], self.shape.factor(point[self.n_weights :])
 
-    def _pack_gradient(self, by_mean: Array, by_factor: Array, factor: Array) -> Array:
-        by_scale = by_factor.diagonal() * factor.diagonal()
-        if self.diagonal:
-            by_scale = by_scale.reshape(-1, self.n_free).sum(axis=1)
-        return np.concatenate([by_mean, by_scale, by_factor[self.below]])
+
+class _SplitBlock:
+    """Rows of some tasks, whose columns have weights that vary over tasks or fixed ones."""
+
+    def __init__(self, block: SoftmaxBlock, varying: NDArray[np.bool_]) -> None:
+        self.block, self.varying = block, varying
+        self.Z_varying = block.Z if varying.all() else block.Z[:, :, varying]
+        self.Z_fixed = block.Z[:, :, ~varying]
+
+    def given(self, fixed: Array) -> SoftmaxBlock:
+        """Likelihood as a function of the weights that vary, given the fixed ones."""
+        if self.varying.all():
+            return self.block
+        codes, inside, contrasts = self.block.codes, self.block.inside, self.block.contrasts
+        offset = self.Z_fixed @ fixed.reshape(self.Z_fixed.shape[2], -1) @ contrasts.T
+        return SoftmaxBlock(self.Z_varying, codes, inside, contrasts, offset)
 
 
 def _evidence_gradient(block: SoftmaxBlock, mode: Mode, root: Array) -> tuple[Array, Array]:
-    """Gradient of the Laplace evidence by mean and root, summed over the tasks of a block.
+    """Gradient of the Laplace evidence by the logits of the rows, and by the root.
 
     With position u, score g and information J at the mode, H = I + R' J R for the root R, and
     V = R H^-1 R', the evidence is log p(y) - |u|^2 / 2 - log|H| / 2. The last term moves with the
     mode as well: where c is the gradient of trace(V J), the implicit function theorem turns it into
     c - J V c for a change of mean + R u at fixed u, and adds g (H^-1 R' c)' for a change of R.
     """
-    score = block.score(mode.proba)
+    residual = block.residual(mode.proba)
     covariance = congruent(mode.shrinkage, root)
-    slope = block.slope_of_information(mode.proba, covariance)
-    pull = np.einsum("tij,tj->ti", mode.shrinkage, slope @ root)
-    moved = slope - np.einsum("tij,tj->ti", mode.information, pull @ root.T)
-    along = score - 0.5 * moved
-    by_root = along.T @ mode.position - 0.5 * score.T @ pull
+    by_logits = block.slope_of_information(mode.proba, covariance)
+    pull = np.einsum("tij,tj->ti", mode.shrinkage, block.gather(by_logits) @ root)
+    by_logits -= centred(mode.proba, block.linear(pull @ root.T))
+    by_logits = residual - 0.5 * by_logits
+    by_root = block.gather(by_logits).T @ mode.position - 0.5 * block.gather(residual).T @ pull
     # The derivative of log|H| / 2 proper is J R H^-1, which is R'^-1 (I - H^-1).
-    lost = len(score) * np.eye(len(root)) - mode.shrinkage.sum(axis=0)
+    lost = len(residual) * np.eye(len(root)) - mode.shrinkage.sum(axis=0)
     by_root -= solve_triangular(root, lost, trans=1, lower=True)
-    return along.sum(axis=0), by_root
+    return by_logits, by_root
 
 
 def _restrict(prior: LogisticPrior, keep: NDArray[np.bool_]) -> LogisticPrior:
     return LogisticPrior(prior.mean[keep], prior.covariance[np.ix_(keep, keep)])
 
 
-def _nothing(n_weights: int) -> LogisticPrior:
-    return LogisticPrior(np.zeros(n_weights), np.zeros((n_weights, n_weights)))
-
-
-def _embed(prior: LogisticPrior, keep: NDArray[np.bool_]) -> LogisticPrior:
-    """The prior over more weights, the others being zero for certain."""
-    wide = _nothing(len(keep))
-    wide.mean[keep] = prior.mean
-    wide.covariance[np.ix_(keep, keep)] = prior.covariance
+def _embed(covariance: Array, keep: NDArray[np.bool_]) -> Array:
+    """The covariance of more weights, the others being zero for certain."""
+    wide = np.zeros((len(keep), len(keep)))
+    wide[np.ix_(keep, keep)] = covariance
     return wide

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmeta.linear_model._ascent import ascend
-from skmeta.linear_model._penalised_evidence import PenalisedEvidence, Structure
+from skmeta.linear_model._penalised_evidence import PenalisedEvidence
+from skmeta.linear_model._shape import FULL, Shape
 from skmeta.linear_model._statistics import LinearStatistics
 from skmeta.linear_model._weight_prior import WeightPrior, checked_root
 
@@ -19,6 +20,8 @@ class LearnedPrior(NamedTuple):
     """Result of :func:`learn_prior`."""
 
     prior: WeightPrior
+    #: How uncertain the weights are that do not vary over tasks: a covariance, zero for the others.
+    fixed_covariance: Array
     #: Penalised log evidence after each iteration; it never decreases.
     objectives: list[float]
     #: Whether learning stopped because the gains had become small.
@@ -27,8 +30,9 @@ class LearnedPrior(NamedTuple):
 
 def learn_prior(
     statistics: LinearStatistics,
-    covariance: Structure = "full",
+    shape: Shape = FULL,
     *,
+    varying: NDArray[np.bool_] | None = None,
     max_iter: int = 300,
     tol: float = 1e-6,
     init: WeightPrior | None = None,
@@ -46,8 +50,10 @@ def learn_prior(
     ----------
     statistics : LinearStatistics
         Statistics of the training tasks. Targets should be centred over all tasks.
-    covariance : {"full", "diagonal"}, default="full"
-        Whether the weights may be correlated over tasks.
+    shape : Shape, default=Shape("full")
+        Whether, and how, the weights may be correlated over tasks.
+    varying : ndarray of bool of shape (n_features,), optional
+        Which weights vary over tasks; all by default. The others are fixed effects.
     max_iter : int, default=300
         Largest number of iterations.
     tol : float, default=1e-6
@@ -60,8 +66,8 @@ def learn_prior(
     -------
     learned : LearnedPrior
         The prior's covariance is that of a new task's weights: it holds both how weights vary over
-        tasks and how uncertain their mean is. A feature that is zero in every row has zero mean
-        and variance.
+        tasks and how uncertain their mean is; it is zero for fixed effects. A feature that is zero
+        in every row has zero mean and variance.
 
     Raises
     ------
@@ -91,25 +97,25 @@ def learn_prior(
     >>> round(prior.noise_variance**0.5, 2)
     0.3
     """
-    _check_learning(statistics, covariance, max_iter, tol, init)
+    _check_learning(statistics, max_iter, tol, init)
+    if varying is None:
+        varying = np.ones(statistics.n_features, dtype=bool)
     # An empty task says nothing, and would only slow EM down.
     statistics = statistics if statistics.n_rows.all() else statistics[statistics.n_rows > 0]
-    n_features = statistics.n_features
-    varies = np.einsum("tii->i", statistics.gram) > 0
-    if not varies.all():
-        statistics = _select_features(statistics, varies)
-        init = None if init is None else _restrict(init, varies)
-    objective = PenalisedEvidence(statistics, covariance)
+    counts = np.einsum("tii->i", statistics.gram) > 0
+    if not counts.all():
+        statistics = statistics.columns(counts)
+        init = None if init is None else _restrict(init, counts)
+    objective = PenalisedEvidence(statistics, shape, varying[counts])
     point, values, converged = ascend(
         objective, objective.start(init), max_iter, tol * statistics.n_rows.sum()
     )
-    prior = _embed(objective.prior(point), np.flatnonzero(varies), n_features)
-    return LearnedPrior(prior, values, converged)
-
-
-def _select_features(statistics: LinearStatistics, keep: NDArray[np.bool_]) -> LinearStatistics:
-    gram = statistics.gram[:, keep][:, :, keep]
-    return LinearStatistics(gram, statistics.moment[:, keep], statistics.energy, statistics.n_rows)
+    prior, fixed = objective.prior(point)
+    covariance = _embed(prior.covariance, counts)
+    mean = np.zeros(len(counts))
+    mean[counts] = prior.mean
+    prior = WeightPrior(mean, covariance, prior.noise_variance)
+    return LearnedPrior(prior, _embed(fixed, counts), values, converged)
 
 
 def _restrict(prior: WeightPrior, keep: NDArray[np.bool_]) -> WeightPrior:
@@ -117,23 +123,19 @@ def _restrict(prior: WeightPrior, keep: NDArray[np.bool_]) -> WeightPrior:
     return WeightPrior(prior.mean[keep], covariance, prior.noise_variance)
 
 
-def _embed(prior: WeightPrior, features: NDArray[np.intp], n_features: int) -> WeightPrior:
-    """The prior over more features, the weights of the others being zero for certain."""
-    mean, covariance = np.zeros(n_features), np.zeros((n_features, n_features))
-    mean[features] = prior.mean
-    covariance[np.ix_(features, features)] = prior.covariance
-    return WeightPrior(mean, covariance, prior.noise_variance)
+def _embed(covariance: Array, features: NDArray[np.bool_]) -> Array:
+    """The covariance of more weights, the others being zero for certain."""
+    wide = np.zeros((len(features), len(features)))
+    wide[np.ix_(features, features)] = covariance
+    return wide
 
 
 def _check_learning(
     statistics: LinearStatistics,
-    covariance: str,
     max_iter: int,
     tol: float,
     init: WeightPrior | None,
 ) -> None:
-    if covariance not in ("full", "diagonal"):
-        raise ValueError(f'covariance must be "full" or "diagonal": got {covariance!r}.')
     if max_iter < 1:
         raise ValueError(f"max_iter must be at least 1: got {max_iter!r}.")
     if tol < 0:

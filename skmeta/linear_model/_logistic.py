@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from skmeta.base import BaseMetaLearner, MetaClassifierMixin
+from skmeta.base import MetaClassifierMixin
+from skmeta.linear_model._base import BaseMetaLinear
 from skmeta.linear_model._blocks import blocks
 from skmeta.linear_model._laplace import LogisticPrior, LogisticTasks, row_covariances
-from skmeta.linear_model._laplace_evidence import learn_logistic_prior
+from skmeta.linear_model._laplace_evidence import LearnedLogisticPrior, learn_logistic_prior
+from skmeta.linear_model._shape import Shape, Size, Structure, learn_best
 from skmeta.linear_model._softmax import N_POINTS, contrasts, softmax_of_normal
 from skmeta.tasks import TaskCollection
 
 
-class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLearner):
+class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLinear):
     r"""Logistic regression whose weights have a normal distribution over tasks.
 
     The classes of task t follow :math:`P(y \mid x) = \mathrm{softmax}(x W_t)` with weights
@@ -34,9 +33,19 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLearner):
 
     Parameters
     ----------
-    covariance : {"auto", "full", "diagonal"}, default="auto"
-        Whether weights may be correlated over tasks. "auto" stands for "full" if there are at least
-        as many training tasks as weights, otherwise for "diagonal".
+    random_effects : "all", "intercept" or array-like of str or int, default="all"
+        Which weights vary over tasks: all, the intercept alone, or the intercept (if any) and the
+        slopes of the features that are named or numbered. A feature stands for all columns that
+        the preprocessor makes of it. The others are fixed effects, which all tasks share.
+    covariance : {"auto", "evidence", "full", "low_rank", "diagonal"}, default="auto"
+        How the weights that vary may be correlated over tasks. "low_rank" is that of factor
+        analysis: a few common directions, and a variance for each column. "auto" stands for
+        "full" if there are at least as many tasks as weights that vary, otherwise for "diagonal".
+        "evidence" learns all ("full" on the same condition) and takes the one of largest evidence,
+        less half the logarithm of the number of tasks for each parameter [4]_.
+    rank : int or "auto", default="auto"
+        Number of common directions of "low_rank"; "auto" takes one more as long as the same
+        criterion grows. Where there are no more weights, "low_rank" is "full".
     fit_intercept : bool, default=True
         Whether tasks have an intercept, which has a prior like the other weights.
     max_iter : int, default=300
@@ -59,7 +68,13 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLearner):
     prior_covariance_ : ndarray of shape (n_weights, n_weights)
         Covariance of the weights over tasks, along the contrasts of the classes. There are
         n_weights = (n_columns + fit_intercept) * (n_classes - 1), the intercept's coming first and
-        the contrasts of a column being neighbours.
+        the contrasts of a column being neighbours. Zero for fixed effects.
+    covariance_ : {"full", "low_rank", "diagonal"}
+        The structure in use.
+    rank_ : int
+        Number of common directions of a "low_rank" covariance; 0 for the others.
+    varies_ : ndarray of bool of shape (n_columns + fit_intercept,)
+        Which columns have weights that vary over tasks.
     contrasts_ : ndarray of shape (n_classes, n_classes - 1)
         What each contrast adds to the logits of the classes.
     coef_ : ndarray of shape (1, n_columns) or (n_classes, n_columns)
@@ -67,7 +82,8 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLearner):
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts of the task.
     coef_covariance_ : ndarray of shape (n_weights, n_weights)
-        Posterior covariance of the weights, in the order of `prior_covariance_`.
+        Posterior covariance of the weights, in the order of `prior_covariance_`. That of fixed
+        effects is how uncertain they are after training; rows of a new task do not change it.
     n_iter_ : int
         Iterations that learning took.
     n_support_ : int
@@ -93,6 +109,7 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLearner):
     .. [2] MacKay (1992). The evidence framework applied to classification networks. Neural
        Computation 4, 720-736.
     .. [3] Lindley (1980). Approximate Bayesian methods. Trabajos de Estadistica 31, 223-245.
+    .. [4] Schwarz (1978). Estimating the dimension of a model. Ann. Stat. 6, 461-464.
 
     Examples
     --------
@@ -108,24 +125,20 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLearner):
     True
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **BaseMetaLearner._parameter_constraints,
-        "covariance": [StrOptions({"auto", "full", "diagonal"})],
-        "fit_intercept": ["boolean"],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-    }
-
     def __init__(
         self,
         *,
-        covariance: Literal["auto", "full", "diagonal"] = "auto",
+        random_effects: Literal["all", "intercept"] | Sequence[str | int] = "all",
+        covariance: Literal["auto", "evidence"] | Structure = "auto",
+        rank: int | Literal["auto"] = "auto",
         fit_intercept: bool = True,
         max_iter: int = 300,
         tol: float = 1e-6,
         preprocessor: Any = "auto",
     ):
+        self.random_effects = random_effects
         self.covariance = covariance
+        self.rank = rank
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -144,6 +157,7 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLearner):
                 "Training tasks must have at least two classes, got only one class: "
                 f"{self.classes_.item()!r}."
             )
+        self.varies_ = self._varying()
         self.contrasts_ = contrasts(len(self.classes_))
         self._rows: LogisticTasks | None = self._read_rows(tasks)
         self._learn(self._rows, init=None)
@@ -158,19 +172,23 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLearner):
         self._learn(self._rows, init=self._prior)
 
     def _learn(self, rows: LogisticTasks, init: LogisticPrior | None) -> None:
-        structure = self.covariance
-        if structure == "auto":
-            structure = "full" if len(rows) >= rows.n_weights else "diagonal"
-        learned = learn_logistic_prior(
-            rows, structure, max_iter=self.max_iter, tol=self.tol, init=init
-        )
-        if not learned.converged:
-            warnings.warn(
-                f"Learning did not converge in max_iter={self.max_iter} iterations. Increase it, "
-                "or tol.",
-                ConvergenceWarning,
-                stacklevel=2,
+        def learn(shape: Shape) -> LearnedLogisticPrior:
+            return learn_logistic_prior(
+                rows,
+                shape,
+                varying=self.varies_,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                init=init,
             )
+
+        n_columns = int(self.varies_.sum())
+        size = Size(len(rows), n_columns * (rows.n_classes - 1), n_columns)
+        (self.covariance_, self.rank_), learned = learn_best(
+            self.covariance, self.rank, size, learn, lambda learned: learned.objective
+        )
+        self._check_converged(learned.converged)
+        self._fixed_covariance = learned.fixed_covariance
         self._prior = learned.prior
         self.prior_intercept_, self.prior_coef_ = self._unpack(learned.prior.mean)
         self.prior_covariance_ = learned.prior.covariance
@@ -186,7 +204,8 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLearner):
         for model, mode, mean, covariance in zip(models, *posteriors, strict=True):
             model.intercept_, model.coef_ = self._unpack(mode)
             # Not views, which would hold on to the whole batch.
-            model._mean, model.coef_covariance_ = mean.copy(), covariance.copy()
+            model._mean = mean.copy()
+            model.coef_covariance_ = covariance + self._fixed_covariance
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probabilities of the classes.
@@ -219,9 +238,6 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLearner):
 
     def _read_rows(self, tasks: TaskCollection) -> LogisticTasks:
         return LogisticTasks(self._design(tasks.X), tasks.y, tasks.offsets, len(self.classes_))
-
-    def _design(self, X: np.ndarray) -> np.ndarray:
-        return np.column_stack([np.ones(len(X)), X]) if self.fit_intercept else X
 
     def _unpack(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Intercepts and the other weights as scikit-learn lays them out."""

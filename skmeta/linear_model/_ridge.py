@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-import warnings
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from skmeta.base import BaseMetaLearner, MetaRegressorMixin
-from skmeta.linear_model._learn_prior import learn_prior
+from skmeta.base import MetaRegressorMixin
+from skmeta.linear_model._base import BaseMetaLinear
+from skmeta.linear_model._learn_prior import LearnedPrior, learn_prior
+from skmeta.linear_model._shape import Shape, Size, Structure, learn_best
 from skmeta.linear_model._statistics import LinearStatistics
 from skmeta.linear_model._weight_prior import WeightPrior, log_evidence
 from skmeta.tasks import TaskCollection
 
-_STRUCTURES: tuple[Literal["full", "diagonal"], ...] = ("full", "diagonal")
 
-
-class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
+class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLinear):
     r"""Linear regression whose weights have a normal distribution over tasks.
 
     The rows of task t follow :math:`y = X w_t + e` with weights :math:`w_t \sim N(m, S)` drawn
     anew for each task and noise :math:`e \sim N(0, \sigma^2)`: a linear mixed model with random
     intercepts and slopes [1]_. `fit` learns m, S and the noise by restricted maximum likelihood;
     `fit_adapt` gives the posterior of the weights of a new task, which is ridge regression towards
-    m with a penalty for each direction.
+    m with a penalty for each direction. With `random_effects` only some weights vary over tasks,
+    and the others are fixed effects, which all tasks share.
 
     Parameters
     ----------
-    covariance : {"auto", "full", "diagonal"}, default="full"
-        Whether weights may be correlated over tasks. "auto" learns both and takes the one of
-        larger evidence, less half the logarithm of the number of tasks for each parameter [2]_.
+    random_effects : "all", "intercept" or array-like of str or int, default="all"
+        Which weights vary over tasks: all, the intercept alone, or the intercept (if any) and the
+        slopes of the features that are named or numbered. A feature stands for all columns that
+        the preprocessor makes of it.
+    covariance : {"auto", "evidence", "full", "low_rank", "diagonal"}, default="full"
+        How the weights that vary may be correlated over tasks. "low_rank" is that of factor
+        analysis: a few common directions, and a variance for each column [3]_. "auto" stands for
+        "full" if there are at least as many tasks as weights that vary, otherwise for "diagonal".
+        "evidence" learns all ("full" on the same condition) and takes the one of largest evidence,
+        less half the logarithm of the number of tasks for each parameter [2]_.
+    rank : int or "auto", default="auto"
+        Number of common directions of "low_rank"; "auto" takes one more as long as the same
+        criterion grows. Where there are no more weights, "low_rank" is "full".
     fit_intercept : bool, default=True
         Whether tasks have an intercept, which has a prior like the other weights.
     max_iter : int, default=300
@@ -50,9 +58,14 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
     prior_intercept_ : float
         Mean of the intercept over tasks.
     prior_covariance_ : ndarray of shape (n_columns + fit_intercept,) * 2
-        Covariance of the weights over tasks; with `fit_intercept` the intercept comes first.
-    covariance_ : {"full", "diagonal"}
+        Covariance of the weights over tasks; with `fit_intercept` the intercept comes first. Zero
+        for fixed effects.
+    covariance_ : {"full", "low_rank", "diagonal"}
         The structure in use.
+    rank_ : int
+        Number of common directions of a "low_rank" covariance; 0 for the others.
+    varies_ : ndarray of bool of shape (n_columns + fit_intercept,)
+        Which weights vary over tasks.
     noise_variance_ : float
         Variance of the target around a task's line.
     coef_ : ndarray of shape (n_columns,)
@@ -60,7 +73,9 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
     intercept_ : float
         Intercept of the task.
     coef_covariance_ : ndarray of shape (n_columns + fit_intercept,) * 2
-        Posterior covariance of the weights; with `fit_intercept` the intercept comes first.
+        Posterior covariance of the weights; with `fit_intercept` the intercept comes first. That
+        of fixed effects is how uncertain they are after training; rows of a new task do not
+        change it.
     n_iter_ : int
         Iterations that EM took.
     n_support_ : int
@@ -76,6 +91,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
 
     See Also
     --------
+    MetaLogisticRegression : The same for classes.
     sklearn.linear_model.BayesianRidge : One task; prior mean zero.
 
     References
@@ -83,6 +99,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
     .. [1] Laird & Ware (1982). Random-effects models for longitudinal data. Biometrics 38,
        963-974.
     .. [2] Schwarz (1978). Estimating the dimension of a model. Ann. Stat. 6, 461-464.
+    .. [3] Rubin & Thayer (1982). EM algorithms for ML factor analysis. Psychometrika 47, 69-76.
 
     Examples
     --------
@@ -97,24 +114,20 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
     True
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **BaseMetaLearner._parameter_constraints,
-        "covariance": [StrOptions({"auto", "full", "diagonal"})],
-        "fit_intercept": ["boolean"],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-    }
-
     def __init__(
         self,
         *,
-        covariance: Literal["auto", "full", "diagonal"] = "full",
+        random_effects: Literal["all", "intercept"] | Sequence[str | int] = "all",
+        covariance: Literal["auto", "evidence"] | Structure = "full",
+        rank: int | Literal["auto"] = "auto",
         fit_intercept: bool = True,
         max_iter: int = 300,
         tol: float = 1e-6,
         preprocessor: Any = "auto",
     ):
+        self.random_effects = random_effects
         self.covariance = covariance
+        self.rank = rank
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -123,6 +136,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
     # ------------------------------------------------------------------ learning
 
     def _fit_tasks(self, tasks: TaskCollection) -> None:
+        self.varies_ = self._varying()
         # Sums of squares lose digits to a mean that is far from zero.
         self._y_offset = float(tasks.y.mean()) if self.fit_intercept else 0.0
         self._statistics: LinearStatistics | None = self._summarise(tasks)
@@ -138,21 +152,26 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
         self._learn(self._statistics, init=self._prior)
 
     def _learn(self, statistics: LinearStatistics, init: WeightPrior | None) -> None:
-        structures = _STRUCTURES if self.covariance == "auto" else (self.covariance,)
-        found = {
-            structure: learn_prior(
-                statistics, structure, max_iter=self.max_iter, tol=self.tol, init=init
+        def learn(shape: Shape) -> LearnedPrior:
+            return learn_prior(
+                statistics,
+                shape,
+                varying=self.varies_,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                init=init,
             )
-            for structure in structures
-        }
-        self.covariance_ = max(found, key=lambda s: _criterion(s, found[s].prior, statistics))
-        learned = found[self.covariance_]
-        if not learned.converged:
-            warnings.warn(
-                f"EM did not converge in max_iter={self.max_iter} iterations. Increase it, or tol.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+
+        n_varying = int(self.varies_.sum())
+        (self.covariance_, self.rank_), learned = learn_best(
+            self.covariance,
+            self.rank,
+            Size(len(statistics), n_varying, n_varying),
+            learn,
+            lambda learned: float(log_evidence(learned.prior, statistics).sum()),
+        )
+        self._check_converged(learned.converged)
+        self._fixed_covariance = learned.fixed_covariance
         self._prior = learned.prior
         self.prior_intercept_, self.prior_mean_ = self._unpack(learned.prior.mean)
         self.prior_covariance_ = learned.prior.covariance
@@ -171,7 +190,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
 
     def _set_posterior(self, mean: np.ndarray, covariance: np.ndarray) -> None:
         self.intercept_, self.coef_ = self._unpack(mean)
-        self.coef_covariance_ = covariance
+        self.coef_covariance_ = covariance + self._fixed_covariance
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict the target.
@@ -209,19 +228,8 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLearner):
             self._design(tasks.X), tasks.y - self._y_offset, tasks.offsets
         )
 
-    def _design(self, X: np.ndarray) -> np.ndarray:
-        return np.column_stack([np.ones(len(X)), X]) if self.fit_intercept else X
-
     def _unpack(self, weights: np.ndarray) -> tuple[float, np.ndarray]:
         """Intercept on the target's own scale, and the other weights."""
         if not self.fit_intercept:
             return 0.0, weights
         return float(weights[0]) + self._y_offset, weights[1:]
-
-
-def _criterion(structure: str, prior: WeightPrior, statistics: LinearStatistics) -> float:
-    """Schwarz's criterion of a learned prior: larger is better."""
-    d = statistics.n_features
-    n_parameters = d * (d + 1) / 2 if structure == "full" else d
-    evidence = float(log_evidence(prior, statistics).sum())
-    return evidence - 0.5 * n_parameters * np.log(len(statistics))

@@ -100,6 +100,12 @@ class LinearStatistics:
             self.gram[tasks], self.moment[tasks], self.energy[tasks], self.n_rows[tasks]
         )
 
+    def columns(self, keep: NDArray[np.bool_]) -> LinearStatistics:
+        """The same tasks with some columns of the design matrix only."""
+        return LinearStatistics(
+            self.gram[:, keep][:, :, keep], self.moment[:, keep], self.energy, self.n_rows
+        )
+
     def __add__(self, other: LinearStatistics) -> LinearStatistics:
         """Append the tasks of ``other``."""
         if not isinstance(other, LinearStatistics):

@@ -13,7 +13,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmeta.base import BaseMetaLearner
 from skmeta.svm._biased import Correction
 from skmeta.svm._pooled import Kernel, PooledMachines
-from skmeta.svm._selection import Setting, adapt, grid, make_episodes, select
+from skmeta.svm._selection import (
+    Episode,
+    Setting,
+    Validation,
+    adapt,
+    grid,
+    select,
+)
 from skmeta.tasks import TaskCollection
 
 Array = NDArray[np.floating]
@@ -53,11 +60,11 @@ class BaseMetaSVM(BaseMetaLearner):
         """Correct it on a support, for one output."""
 
     @abstractmethod
-    def _loss(self, values: Array, targets: Array) -> float:
-        """Loss of decision values on query rows."""
+    def _loss(self, values: Array, episodes: list[Episode]) -> float:
+        """Loss of decision values on the query rows of episodes."""
 
-    def _learn_from(self, values: Array, targets: Array) -> None:
-        """Learn something else from decision values on query rows of training tasks."""
+    def _learn_from(self, validation: Validation) -> None:
+        """Learn something else from episodes of training tasks, with the parameters in use."""
 
     # ------------------------------------------------------------------ learning
 
@@ -70,16 +77,17 @@ class BaseMetaSVM(BaseMetaLearner):
         def fit_prior(X: Array, targets: Array) -> PooledMachines:
             return self._fit_prior(X, targets, shared)
 
-        episodes = make_episodes(tasks, targets, fit_prior, self.n_support)
+        validation = Validation(tasks, targets, fit_prior) if len(tasks) > 1 else None
+        episodes = validation.episodes(self.n_support, exact=False) if validation else []
         if episodes:
-            setting, values, truth = select(
-                episodes, self._settings(scale), self.kernel, self._correct, self._loss
-            )
-            self._learn_from(values, truth)
+            settings = self._settings(scale)
+            setting = select(episodes, settings, self.kernel, self._correct, self._loss)
         else:  # nothing to validate on
             setting = Setting(_or(self.C, 1.0), shared.gamma, _or(self.trust, 1.0))
         self._setting = setting
         self.C_, self.gamma_, self.trust_ = setting
+        if validation and episodes:
+            self._learn_from(validation)
         self._prior = fit_prior(X, targets)
 
     def _settings(self, scale: float) -> list[Setting]:
@@ -91,21 +99,24 @@ class BaseMetaSVM(BaseMetaLearner):
     # ------------------------------------------------------------------ adapting
 
     def _adapt(self, X: np.ndarray, y: np.ndarray) -> None:
-        self._support = X
-        if not len(X):
-            return
         gram = Kernel(self.kernel, self.gamma_)(X, X)
         targets = self._targets(y)
-        self._correction = adapt(gram, targets, self._prior(X), self._setting, self._correct)
+        if len(X):
+            dual, intercept = adapt(gram, targets, self._prior(X), self._setting, self._correct)
+        else:
+            dual, intercept = np.zeros_like(targets), np.zeros(targets.shape[1])
+        self.support_ = np.flatnonzero(np.any(dual != 0, axis=1))
+        self.support_vectors_ = X[self.support_]
+        self.dual_coef_, self.intercept_ = dual[self.support_].T, intercept
 
-    def _values(self, X: Any) -> Array:
-        """Decision values, of shape (n_query, n_outputs)."""
+    def _values(self, X: Any) -> tuple[Array, Array]:
+        """Decision values and those of the shared function, of shape (n_query, n_outputs)."""
         X = self._validate_query(X)
-        prior = self._prior(X)
-        if not len(self._support):
-            return prior
-        cross = Kernel(self.kernel, self.gamma_)(X, self._support)
-        return self.trust_ * prior + self._correction(cross)
+        shared = self._prior(X)
+        if not self.n_support_:
+            return shared, shared
+        cross = Kernel(self.kernel, self.gamma_)(X, self.support_vectors_)
+        return self.trust_ * shared + cross @ self.dual_coef_.T + self.intercept_, shared
 
 
 def _or(value: Auto, default: float) -> float:

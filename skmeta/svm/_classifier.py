@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from skmeta.base import MetaClassifierMixin
 from skmeta.svm._base import Auto, BaseMetaSVM
 from skmeta.svm._biased import Correction, fit_margin
-from skmeta.svm._calibration import Calibration
+from skmeta.svm._calibration import Calibration, Evidence, ShotCalibrations, support_odds
 from skmeta.svm._pooled import Kernel, PooledMachines
+from skmeta.svm._selection import Episode, Validation, query_values, targets_of
 from skmeta.tasks import TaskCollection
 
 Array = NDArray[np.floating]
+
+# Tasks that a calibration for some number of support rows needs at least.
+_LEAST_TASKS = 5
 
 
 class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
@@ -28,9 +32,14 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
         y_i (\tau f_0(x_i) + g(x_i) + b) \ge 1 - \xi_i, \; \xi_i \ge 0.
 
     C, the kernel's gamma and the trust :math:`\tau` in f0 are those that predict best on training
-    tasks after adapting to a few of their rows, with an f0 that has not seen them. Probabilities
-    come from the same rows, by a sigmoid of the decision values [2]_. With a trust of 0 the adapted
-    machine is :class:`~sklearn.svm.SVC`. More than two classes are told apart one against the rest.
+    tasks after adapting to a few of their rows, with an f0 that has not seen them. With a trust of
+    0 the adapted machine is :class:`~sklearn.svm.SVC`. More than two classes are told apart one
+    against the rest.
+
+    Probabilities are a sigmoid [2]_ of a weighted sum of the decision value, the value of f0, and
+    how much more frequent the class is in the support than in all tasks: few rows say more of the
+    frequency of a class than a margin shows, and rows of one class alone have no margin. The
+    weights come from the same training tasks, and depend on the number of support rows.
 
     Parameters
     ----------
@@ -56,6 +65,17 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
     C_, gamma_, trust_ : float
         The parameters in use. With a single training task, which leaves nothing to validate on,
         those that are "auto" are 1, one over the features' total variance, and 1.
+    support_ : ndarray of int of shape (n_vectors,)
+        Support rows that correct the shared function: the support vectors. Only these and
+        `intercept_` are needed besides it. Empty where all margins were met already, or where
+        the intercept alone was moved (rows of one class).
+    support_vectors_ : ndarray of shape (n_vectors, n_columns)
+        The support vectors, as the preprocessor makes them.
+    dual_coef_ : ndarray of shape (n_outputs, n_vectors)
+        Their coefficients in the correction; one output for two classes and for regression,
+        otherwise one for each class.
+    intercept_ : ndarray of shape (n_outputs,)
+        Intercepts of the correction.
     n_support_ : int
         Number of rows that the estimator has adapted to; 0 for the prior.
     preprocessor_ : transformer or None
@@ -122,7 +142,10 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
                 "Training tasks must have at least two classes, got only one class: "
                 f"{self.classes_.item()!r}."
             )
-        self._calibration = Calibration()
+        # Of each output; never certain, since only training rows have been seen.
+        positive = np.mean(self._targets(tasks.y) > 0, axis=0)
+        self._rate = np.clip(positive, 1e-3, 1 - 1e-3)
+        self._calibrations = ShotCalibrations([0], [Calibration()])
         super()._fit_tasks(tasks)
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -137,7 +160,7 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
         values : ndarray of shape (n_query,) or (n_query, n_classes)
             For two classes, that of the second; otherwise of each class against the rest.
         """
-        values = self._values(X)
+        values, _ = self._values(X)
         return values[:, 0] if values.shape[1] == 1 else values
 
     def predict(self, X: Any) -> np.ndarray:
@@ -151,7 +174,7 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
         -------
         y : ndarray of shape (n_query,)
         """
-        values = self._values(X)
+        values, _ = self._values(X)
         if values.shape[1] == 1:
             values = np.hstack([-values, values])
         return self.classes_[values.argmax(axis=1)]
@@ -169,8 +192,9 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
             As in :class:`~sklearn.svm.SVC`, the most probable of two classes need not be the one
             that `predict` returns: the sigmoid need not pass through one half at the margin's zero.
         """
-        values = self._values(X)
-        return self._calibration.proba(values)
+        values, shared = self._values(X)
+        odds = np.tile(self._support_odds, (len(values), 1))
+        return self._calibration.proba(Evidence(values, shared, odds))
 
     # ------------------------------------------------------------------ machines
 
@@ -184,11 +208,34 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
     def _correct(self, gram: Array, target: Array, prior: Array, C: float) -> Correction:
         return fit_margin(gram, target, prior, C)
 
-    def _loss(self, values: Array, targets: Array) -> float:
-        return Calibration.fit(values, targets).log_loss(values, targets)
+    # ------------------------------------------------------------------ probabilities
 
-    def _learn_from(self, values: Array, targets: Array) -> None:
-        self._calibration = Calibration.fit(values, targets)
+    def _adapt(self, X: np.ndarray, y: np.ndarray) -> None:
+        super()._adapt(X, y)
+        self._support_odds = support_odds(self._targets(y), self._rate)
+        self._calibration = self._calibrations.at(len(y))
+
+    def _loss(self, values: Array, episodes: list[Episode]) -> float:
+        evidence, signs = self._evidence(values, episodes), targets_of(episodes)
+        return Calibration.fit(evidence, signs).log_loss(evidence, signs)
+
+    def _learn_from(self, validation: Validation) -> None:
+        """Calibrate for no support, and for half, all and twice of `n_support` rows."""
+        found = {}
+        for n_support in (0, (self.n_support + 1) // 2, self.n_support, 2 * self.n_support):
+            episodes = validation.episodes(n_support, exact=True)
+            if n_support and len(episodes) < _LEAST_TASKS:
+                break
+            (values,) = query_values(episodes, [self._setting], self.kernel, self._correct)
+            evidence = self._evidence(values, episodes)
+            found[n_support] = Calibration.fit(evidence, targets_of(episodes))
+        self._calibrations = ShotCalibrations(list(found), list(found.values()))
+
+    def _evidence(self, values: Array, episodes: list[Episode]) -> Evidence:
+        shared = np.concatenate([episode.prior_query for episode in episodes])
+        odds = [support_odds(episode.targets, self._rate) for episode in episodes]
+        n_query = [len(episode.X_query) for episode in episodes]
+        return Evidence(values, shared, np.repeat(odds, n_query, axis=0))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -26,6 +26,8 @@ class Kernel:
     gamma: float
 
     def __call__(self, X: Array, Y: Array) -> Array:
+        if not (len(X) and len(Y)):  # which scikit-learn refuses
+            return np.zeros((len(X), len(Y)))
         if self.name == "linear":
             return linear_kernel(X, Y)
         return rbf_kernel(X, Y, gamma=self.gamma)
@@ -87,8 +89,8 @@ def _machine(kernel: Kernel, is_classifier: bool, epsilon: float) -> Machine:
 
 
 def _values(machine: Machine | float, X: Array) -> Array:
-    if isinstance(machine, float):
-        return np.full(len(X), machine)
+    if isinstance(machine, float) or not len(X):
+        return np.full(len(X), machine if isinstance(machine, float) else 0.0)
     if isinstance(machine, SVC | LinearSVC):
         return machine.decision_function(X)
     return machine.predict(X)

@@ -13,6 +13,7 @@ from skmeta.base import MetaRegressorMixin
 from skmeta.svm._base import Auto, BaseMetaSVM
 from skmeta.svm._biased import Correction, fit_tube
 from skmeta.svm._pooled import Kernel, PooledMachines
+from skmeta.svm._selection import Episode, targets_of
 from skmeta.tasks import TaskCollection
 
 Array = NDArray[np.floating]
@@ -56,6 +57,16 @@ class MetaSVR(MetaRegressorMixin, BaseMetaSVM):
     C_, gamma_, trust_ : float
         The parameters in use. With a single training task, which leaves nothing to validate on,
         those that are "auto" are 1, one over the features' total variance, and 1.
+    support_ : ndarray of int of shape (n_vectors,)
+        Support rows that correct the shared function: the support vectors. Only these and
+        `intercept_` are needed besides it. Empty where all rows were in the tube already.
+    support_vectors_ : ndarray of shape (n_vectors, n_columns)
+        The support vectors, as the preprocessor makes them.
+    dual_coef_ : ndarray of shape (n_outputs, n_vectors)
+        Their coefficients in the correction; one output for two classes and for regression,
+        otherwise one for each class.
+    intercept_ : ndarray of shape (n_outputs,)
+        Intercepts of the correction.
     n_support_ : int
         Number of rows that the estimator has adapted to; 0 for the prior.
     preprocessor_ : transformer or None
@@ -128,7 +139,7 @@ class MetaSVR(MetaRegressorMixin, BaseMetaSVM):
         -------
         y : ndarray of shape (n_query,)
         """
-        values = self._values(X)[:, 0]
+        values = self._values(X)[0][:, 0]
         return self._center + self._scale * values
 
     # ------------------------------------------------------------------ machines
@@ -142,5 +153,5 @@ class MetaSVR(MetaRegressorMixin, BaseMetaSVM):
     def _correct(self, gram: Array, target: Array, prior: Array, C: float) -> Correction:
         return fit_tube(gram, target, prior, C, self.epsilon)
 
-    def _loss(self, values: Array, targets: Array) -> float:
-        return float(np.mean((values - targets) ** 2))
+    def _loss(self, values: Array, episodes: list[Episode]) -> float:
+        return float(np.mean((values - targets_of(episodes)) ** 2))

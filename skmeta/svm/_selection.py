@@ -45,50 +45,61 @@ class Episode(NamedTuple):
     prior_query: Array
 
 
-def make_episodes(
-    tasks: TaskCollection, targets: Array, fit_prior: FitPrior, n_support: int
-) -> list[Episode]:
-    """Episodes of training tasks, each with a prior function that has not seen its task.
+class Validation:
+    """Priors that have not seen a part of the tasks, and episodes of that part.
 
     Parameters
     ----------
     tasks : TaskCollection
+        At least two.
     targets : ndarray of shape (n_rows, n_outputs)
         Targets of the rows of `tasks`.
     fit_prior : callable
         Learns the shared function from rows.
-    n_support : int
-        Support rows of an episode at most. They are drawn whatever their class, as a new task's
-        rows come: some supports have one class only.
-
-    Returns
-    -------
-    episodes : list of Episode
-        Empty where there is one task only.
     """
-    if len(tasks) < 2:
-        return []
-    return list(_episodes(tasks, targets, fit_prior, n_support))
 
+    def __init__(self, tasks: TaskCollection, targets: Array, fit_prior: FitPrior) -> None:
+        self.tasks, self.targets = tasks, targets
+        self.n_folds = min(_N_FOLDS, len(tasks))
+        fold = tasks.row_task % self.n_folds
+        self.priors = [
+            fit_prior(tasks.X[fold != i], targets[fold != i]) for i in range(self.n_folds)
+        ]
 
-def _episodes(
-    tasks: TaskCollection, targets: Array, fit_prior: FitPrior, n_support: int
-) -> Iterator[Episode]:
-    X, row_fold = tasks.X, tasks.row_task % min(_N_FOLDS, len(tasks))
-    chosen = np.linspace(0, len(tasks) - 1, min(len(tasks), _MAX_TASKS)).round().astype(np.intp)
-    numbers = np.zeros((len(tasks.storage[1]), 1))
-    numbers[tasks.row_index(), 0] = np.arange(len(X))
-    numbered = tasks.with_storage(numbers)
-    for fold in range(min(_N_FOLDS, len(tasks))):
-        prior = fit_prior(X[row_fold != fold], targets[row_fold != fold])
-        held = chosen[chosen % min(_N_FOLDS, len(tasks)) == fold]
-        held = held[tasks.sizes[held] > 1]
-        if not len(held):
-            continue
-        split = split_support_query(numbered[held], n_support, _MAX_QUERY)
-        for support, query in zip(*split, strict=True):
-            s, q = (np.asarray(part.X)[:, 0].astype(np.intp) for part in (support, query))
-            yield Episode(X[s], targets[s], prior(X[s]), X[q], targets[q], prior(X[q]))
+    def episodes(self, n_support: int, *, exact: bool) -> list[Episode]:
+        """Episodes of training tasks, each with a prior function that has not seen its task.
+
+        Parameters
+        ----------
+        n_support : int
+            Support rows of an episode. They are drawn whatever their class, as a new task's rows
+            come: some supports have one class only.
+        exact : bool
+            Whether tasks with no more rows than that are left out. Otherwise all but one of their
+            rows are their support.
+        """
+        enough = np.flatnonzero(self.tasks.sizes > (n_support if exact else 1))
+        if not len(enough):
+            return []
+        chosen = np.linspace(0, len(enough) - 1, min(len(enough), _MAX_TASKS)).round()
+        held = enough[chosen.astype(np.intp)]
+        numbers = np.zeros((len(self.tasks.storage[1]), 1))
+        numbers[self.tasks.row_index(), 0] = np.arange(len(self.targets))
+        numbered = self.tasks.with_storage(numbers)[held]
+        split = split_support_query(numbered, n_support, _MAX_QUERY)
+        return [
+            self._episode(
+                self.priors[number % self.n_folds],
+                *(np.asarray(part.X)[:, 0].astype(np.intp) for part in parts),
+            )
+            for number, *parts in zip(held, *split, strict=True)
+        ]
+
+    def _episode(
+        self, prior: Callable[[Array], Array], s: NDArray[np.intp], q: NDArray[np.intp]
+    ) -> Episode:
+        X, targets = self.tasks.X, self.targets
+        return Episode(X[s], targets[s], prior(X[s]), X[q], targets[q], prior(X[q]))
 
 
 def query_values(
@@ -107,11 +118,19 @@ def query_values(
     for setting in settings:
         yield np.concatenate(
             [
-                setting.trust * episode.prior_query
-                + adapt(gram, episode.targets, episode.prior, setting, correct)(cross)
+                _adapted_values(episode, setting, gram, cross, correct)
                 for episode, (gram, cross) in zip(episodes, grams[setting.gamma], strict=True)
             ]
         )
+
+
+def _adapted_values(
+    episode: Episode, setting: Setting, gram: Array, cross: Array, correct: Correct
+) -> Array:
+    if not len(episode.X):  # nothing to correct, nor to distrust
+        return episode.prior_query
+    corrections = adapt(gram, episode.targets, episode.prior, setting, correct)
+    return setting.trust * episode.prior_query + corrections(cross)
 
 
 class Corrections(NamedTuple):
@@ -138,6 +157,11 @@ def adapt(
     return Corrections(dual, np.array([part.intercept for part in parts]))
 
 
+def targets_of(episodes: list[Episode]) -> Array:
+    """Targets of all query rows."""
+    return np.concatenate([episode.targets_query for episode in episodes])
+
+
 def grid(C: list[float], gamma: list[float], trust: list[float]) -> list[Setting]:
     """All combinations."""
     return [Setting(*values) for values in product(C, gamma, trust)]
@@ -148,19 +172,8 @@ def select(
     settings: list[Setting],
     kernel_name: str,
     correct: Correct,
-    loss: Callable[[Array, Array], float],
-) -> tuple[Setting, Array, Array]:
-    """Choose the setting of least loss.
-
-    Returns
-    -------
-    setting : Setting
-    values : ndarray of shape (n_query, n_outputs)
-        Its decision values on the query rows of all episodes.
-    targets : ndarray of shape (n_query, n_outputs)
-        Their targets.
-    """
-    targets = np.concatenate([episode.targets_query for episode in episodes])
-    found = list(query_values(episodes, settings, kernel_name, correct))
-    best = int(np.argmin([loss(values, targets) for values in found]))
-    return settings[best], found[best], targets
+    loss: Callable[[Array, list[Episode]], float],
+) -> Setting:
+    """The setting whose decision values on the query rows have the least loss."""
+    found = query_values(episodes, settings, kernel_name, correct)
+    return settings[int(np.argmin([loss(values, episodes) for values in found]))]

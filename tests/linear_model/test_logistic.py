@@ -18,9 +18,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from skmeta import MetaLogisticRegression, TaskCollection
+from skmeta.linear_model import _laplace
 from skmeta.linear_model._laplace import LogisticPrior, LogisticTasks, find_mode
 from skmeta.linear_model._laplace_evidence import LaplaceEvidence, learn_logistic_prior
+from skmeta.linear_model._shape import FULL, Shape
 from skmeta.linear_model._softmax import contrasts, softmax_of_normal
+
+SHAPES = [FULL, Shape("low_rank", 1), Shape("low_rank", 2), Shape("diagonal")]
 
 
 def simulate(n_tasks=40, n_rows=30, n_classes=2, spread=1.0, seed=0):
@@ -133,6 +137,19 @@ class TestPosterior:
         fixed = LogisticPrior(prior.mean, np.zeros((3, 3)))
         assert_array_equal(fixed.posterior_many(ragged(2)).mean, np.tile(prior.mean, (8, 1)))
 
+    @pytest.mark.parametrize("rank", [60, 5])
+    def test_many_weights_seen_by_few_rows(self, rank, monkeypatch):
+        """Among the weights that rows say something of, or among all: the posterior is the same."""
+        rng = np.random.default_rng(0)
+        factor = rng.normal(size=(60, rank))
+        prior = LogisticPrior(rng.normal(size=60), factor @ factor.T / rank)
+        Z, codes = rng.normal(size=(12, 20)), rng.integers(0, 4, 12)
+        tasks = LogisticTasks(Z, codes, np.array([0, 3, 3, 7, 12]), 4)
+        among_all = prior.posterior_many(tasks)
+        monkeypatch.setattr(_laplace, "_MANY_WEIGHTS", 2)
+        for few, every in zip(prior.posterior_many(tasks), among_all, strict=True):
+            assert_allclose(few, every, atol=1e-9)
+
     def test_vague_prior_on_separable_rows(self):
         tasks = LogisticTasks(np.array([[-1.0], [1.0]]), np.array([0, 1]), np.array([0, 2]), 2)
         posterior = LogisticPrior(np.zeros(1), np.full((1, 1), 1e8)).posterior_many(tasks)
@@ -154,9 +171,10 @@ class TestEvidence:
         assert_allclose(np.exp(mode.log_evidence[0]), quad(joint, -10, 10)[0], rtol=0.03)
 
     @pytest.mark.parametrize("n_classes", [2, 3, 4])
-    @pytest.mark.parametrize("structure", ["full", "diagonal"])
-    def test_gradient(self, n_classes, structure):
-        objective = LaplaceEvidence(ragged(n_classes), structure)
+    @pytest.mark.parametrize("shape", SHAPES)
+    @pytest.mark.parametrize("varying", [[1, 1, 1], [1, 0, 1], [0, 0, 0]])
+    def test_gradient(self, n_classes, shape, varying):
+        objective = LaplaceEvidence(ragged(n_classes), shape, np.array(varying, dtype=bool))
         rng = np.random.default_rng(0)
         point = objective.start(None)
         point += 0.3 * rng.normal(size=len(point))
@@ -166,21 +184,44 @@ class TestEvidence:
         assert_allclose(gradient, numeric, atol=1e-4)
 
     def test_small_blocks_change_nothing(self, monkeypatch):
-        whole = LaplaceEvidence(ragged(3), "full")
+        whole = LaplaceEvidence(ragged(3), FULL)
         monkeypatch.setattr("skmeta.linear_model._blocks.BLOCK", 50)
-        parts = LaplaceEvidence(ragged(3), "full")
+        parts = LaplaceEvidence(ragged(3), FULL)
         assert len(parts.blocks) > len(whole.blocks)
         point = whole.start(None)
         assert_allclose(parts(point)[0], whole(point)[0], rtol=1e-10)
         assert_allclose(parts(point)[1], whole(point)[1], atol=1e-7)
 
-    @pytest.mark.parametrize("structure", ["full", "diagonal"])
-    def test_starts_from_an_earlier_prior(self, structure):
+    @pytest.mark.parametrize("shape", [FULL, Shape("diagonal")])
+    def test_starts_from_an_earlier_prior(self, shape):
         tasks = ragged(3)
-        cold = learn_logistic_prior(tasks, structure, tol=1e-9)
-        warm = learn_logistic_prior(tasks, structure, tol=1e-9, init=cold.prior)
+        cold = learn_logistic_prior(tasks, shape, tol=1e-9)
+        warm = learn_logistic_prior(tasks, shape, tol=1e-9, init=cold.prior)
         assert warm.n_iter < cold.n_iter
         assert_allclose(warm.objective, cold.objective, atol=1e-3)
+
+    def test_low_rank_of_enough_directions_is_full(self):
+        data = simulate(60, 20)
+        Z = np.column_stack([np.ones(data.n_rows), data.X])
+        tasks = LogisticTasks(Z, data.y, data.offsets, 2)
+        full = learn_logistic_prior(tasks, FULL, tol=1e-10)
+        same = learn_logistic_prior(tasks, Shape("low_rank", 3), tol=1e-10)
+        assert_array_equal(same.prior.covariance, full.prior.covariance)
+        near = learn_logistic_prior(tasks, Shape("low_rank", 2), tol=1e-10)
+        assert_allclose(near.objective, full.objective, atol=1e-2)
+        assert_allclose(near.prior.covariance, full.prior.covariance, atol=0.02)
+
+    @pytest.mark.parametrize("n_classes", [2, 3])
+    def test_all_fixed_is_logistic_regression(self, n_classes):
+        data = simulate(30, 20, n_classes)
+        tasks = LogisticTasks(data.X, data.y, data.offsets, n_classes)
+        learned = learn_logistic_prior(tasks, varying=np.zeros(2, dtype=bool), tol=1e-10)
+        pooled = LogisticRegression(C=1e4, fit_intercept=False, tol=1e-8).fit(data.X, data.y)
+        by_class = learned.prior.mean.reshape(2, -1)
+        if n_classes > 2:
+            by_class = by_class @ contrasts(n_classes).T
+        assert_allclose(by_class.T, pooled.coef_, atol=0.02)
+        assert_array_equal(learned.prior.covariance, 0.0)
 
 
 class TestLearning:
@@ -258,10 +299,10 @@ class TestLearning:
             results.append(model.predict_proba(tasks.X[5:9] * scale))
         assert_allclose(results[1], results[0], atol=1e-3)
 
-    @pytest.mark.parametrize("covariance", ["full", "diagonal"])
+    @pytest.mark.parametrize("covariance", ["full", "low_rank", "diagonal"])
     def test_order_of_classes_does_not_matter(self, covariance):
         tasks, order = simulate(n_classes=3), np.array([2, 0, 1])
-        meta = MetaLogisticRegression(covariance=covariance, tol=1e-9)
+        meta = MetaLogisticRegression(covariance=covariance, rank=1, tol=1e-9)
         plain = meta.fit(tasks).fit_adapt(tasks.X[:7], tasks.y[:7]).predict_proba(tasks.X[7:12])
         renamed = meta.fit(tasks.with_storage(y=order[tasks.y]))
         renamed = renamed.fit_adapt(tasks.X[:7], order[tasks.y[:7]]).predict_proba(tasks.X[7:12])
@@ -269,10 +310,18 @@ class TestLearning:
 
     def test_auto_is_full_where_tasks_are_many(self):
         few, many = (MetaLogisticRegression().fit(simulate(n)) for n in (2, 40))
-        full = MetaLogisticRegression(covariance="full").fit(simulate(40))
-        diagonal = MetaLogisticRegression(covariance="diagonal").fit(simulate(2))
-        assert_array_equal(many.prior_covariance_, full.prior_covariance_)
-        assert_array_equal(few.prior_covariance_, diagonal.prior_covariance_)
+        assert (few.covariance_, many.covariance_) == ("diagonal", "full")
+
+    def test_structure_by_evidence(self):
+        tasks = simulate(40, n_rows=60)
+        independent = MetaLogisticRegression(covariance="evidence").fit(tasks)
+        assert independent.covariance_ == "diagonal"
+        rng = np.random.default_rng(0)
+        common = np.repeat(2 * rng.normal(size=(40, 1)) * [1.0, -1.0, 1.0], 60, axis=0)
+        logits = np.sum(np.column_stack([np.ones(2400), tasks.X]) * common, axis=1)
+        tasks = tasks.with_storage(y=(rng.logistic(size=2400) < logits).astype(int))
+        correlated = MetaLogisticRegression(covariance="evidence").fit(tasks)
+        assert correlated.covariance_ != "diagonal"
 
 
 class TestEstimator:

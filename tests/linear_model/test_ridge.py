@@ -141,15 +141,38 @@ def test_torch_is_not_imported():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("correlation", [0.0, 0.9])
-def test_structure_by_evidence(correlation):
+ANY = np.array([[2.0, -1.0, 0.5, 0.0], [0, 1, 1, -0.5], [0, 0, 0.5, 1], [0, 0, 0, 1.5]])
+
+
+@pytest.mark.parametrize(
+    ("spread", "structure", "rank"),
+    [
+        (np.eye(4), "diagonal", 0),
+        (0.9 + 0.1 * np.eye(4), "low_rank", 1),
+        (ANY @ ANY.T, "full", 0),
+    ],
+)
+def test_structure_by_evidence(spread, structure, rank):
+    tasks = slopes_only(spread)
+    best = MetaRidgeRegressor(covariance="evidence", fit_intercept=False).fit(tasks)
+    assert (best.covariance_, best.rank_) == (structure, rank)
+    fixed = MetaRidgeRegressor(
+        covariance=best.covariance_, rank=best.rank_ or "auto", fit_intercept=False
+    ).fit(tasks)
+    assert_allclose(best.prior_covariance_, fixed.prior_covariance_)
+
+
+def test_rank_by_evidence():
+    loadings = np.array([[1.0, 1.0, -1.0, 0.0, 0.5, 1.0], [0.0, 1.0, 1.0, 2.0, -1.0, 0.0]]).T
+    tasks = slopes_only(loadings @ loadings.T + 0.05 * np.eye(6), n_tasks=100)
+    meta = MetaRidgeRegressor(covariance="low_rank", fit_intercept=False).fit(tasks)
+    assert (meta.covariance_, meta.rank_) == ("low_rank", 2)
+
+
+def slopes_only(spread, n_tasks=40):
     rng = np.random.default_rng(0)
-    spread = np.eye(4) + correlation * (1 - np.eye(4))
-    weights = rng.multivariate_normal(np.zeros(4), spread, size=40)
-    X = rng.normal(size=(40, 15, 4))
-    y = np.einsum("tnd,td->tn", X, weights) + 0.3 * rng.normal(size=(40, 15))
-    tasks = TaskCollection(X.reshape(-1, 4), y.ravel(), np.arange(0, 601, 15))
-    auto = MetaRidgeRegressor(covariance="auto").fit(tasks)
-    assert auto.covariance_ == ("full" if correlation else "diagonal")
-    fixed = MetaRidgeRegressor(covariance=auto.covariance_).fit(tasks)
-    assert_allclose(auto.prior_covariance_, fixed.prior_covariance_)
+    n_weights = len(spread)
+    weights = rng.multivariate_normal(np.zeros(n_weights), spread, size=n_tasks)
+    X = rng.normal(size=(n_tasks, 15, n_weights))
+    y = np.einsum("tnd,td->tn", X, weights) + 0.3 * rng.normal(size=(n_tasks, 15))
+    return TaskCollection(X.reshape(-1, n_weights), y.ravel(), np.arange(n_tasks + 1) * 15)

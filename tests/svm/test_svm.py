@@ -10,7 +10,7 @@ from sklearn.svm import SVC, SVR
 
 from skmeta import MetaSVC, MetaSVR, TaskCollection, split_support_query
 from skmeta.datasets import make_linear_tasks
-from skmeta.svm._calibration import Calibration
+from skmeta.svm._calibration import Calibration, Evidence, ShotCalibrations, support_odds
 from skmeta.svm._pooled import Kernel, PooledMachines
 
 
@@ -137,11 +137,83 @@ class TestParts:
     def test_calibration_sums_to_one_and_rises(self):
         values = np.linspace(-3, 3, 7)[:, None]
         signs = np.array([-1.0, -1, -1, 1, -1, 1, 1])[:, None]
-        fitted = Calibration.fit(values, signs)
-        assert (np.diff(fitted.proba(values)[:, 1]) > 0).all()
-        assert_allclose(fitted.proba(values).sum(axis=1), 1.0)
-        assert_allclose(fitted.proba(np.full((2, 3), -1e6)), 1 / 3)
-        assert Calibration.fit(values, np.ones((7, 1))) == Calibration()
+        nothing = np.zeros_like(values)
+        evidence = Evidence(values, nothing, nothing)
+        fitted = Calibration.fit(evidence, signs)
+        assert (np.diff(fitted.proba(evidence)[:, 1]) > 0).all()
+        assert_allclose(fitted.proba(evidence).sum(axis=1), 1.0)
+        far = np.full((2, 3), -1e6)
+        assert_allclose(fitted.proba(Evidence(far, far, far)), 1 / 3)
+        assert Calibration.fit(evidence, np.ones((7, 1))) == Calibration()
+
+    def test_calibration_finds_what_carries_the_signal(self):
+        rng = np.random.default_rng(0)
+        evidence = Evidence(*rng.normal(size=(3, 20_000, 1)))
+        logits = 0.5 * evidence.values + 2.0 * evidence.odds - 1.0
+        signs = np.where(rng.logistic(size=logits.shape) < logits, 1.0, -1.0)
+        assert_allclose(Calibration.fit(evidence, signs), [0.5, 0.0, 2.0, -1.0], atol=0.07)
+
+    def test_calibrations_between_shots(self):
+        few, many = Calibration(1.0, 0.0, 0.0, 0.0), Calibration(3.0, 0.0, 0.0, 1.0)
+        shots = ShotCalibrations([0, 8], [few, many])
+        assert shots.at(0) == few
+        assert shots.at(8) == shots.at(1000) == many
+        assert_allclose(shots.at(2), [2.0, 0.0, 0.0, 0.5])
+
+    def test_odds_of_a_support(self):
+        rate = np.array([0.25])
+        assert_allclose(support_odds(np.empty((0, 1)), rate), 0.0, atol=1e-12)
+        assert support_odds(np.ones((5, 1)), rate) > support_odds(np.ones((1, 1)), rate) > 0
+        # Rows as frequent as in all tasks say nothing new.
+        assert_allclose(support_odds(np.array([[1.0], [-1], [-1], [-1]]), rate), 0.0, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    """Tasks that differ in how frequent the classes are, and in nothing else."""
+    rng = np.random.default_rng(0)
+    n_tasks, n_rows = 80, 25
+    rate = np.repeat(rng.beta(0.4, 0.4, size=n_tasks), n_rows)
+    y = (rng.random(n_tasks * n_rows) < rate).astype(int)
+    X = np.column_stack([y + rng.normal(size=len(y)), rng.normal(size=len(y))])
+    return TaskCollection(X, y, np.arange(n_tasks + 1) * n_rows)
+
+
+@pytest.fixture(scope="module")
+def meta(tasks):
+    return MetaSVC().fit(tasks[:50])
+
+
+class TestSupports:
+    """What few rows say, and what rows of one class say."""
+
+    @pytest.mark.parametrize("n_support", [1, 3, 5, 10])
+    def test_frequencies_of_classes(self, tasks, meta, n_support):
+        support, query = split_support_query(tasks[50:], n_support)
+        models = meta.fit_adapt_many(support)
+        loss, prior = np.mean(
+            [
+                [log_loss(q.y, m.predict_proba(q.X), labels=[0, 1]) for m in (model, meta)]
+                for model, q in zip(models, query, strict=True)
+            ],
+            axis=0,
+        )
+        assert loss < prior - 0.02
+
+    def test_more_rows_of_one_class_make_it_more_probable(self, meta):
+        X = np.zeros((10, 2))
+        proba = [meta.fit_adapt(X[:n], np.ones(n)).predict_proba(X[:1])[0, 1] for n in (1, 4, 10)]
+        assert meta.predict_proba(X[:1])[0, 1] < proba[0] < proba[1] < proba[2] < 1.0
+
+    def test_support_vectors_are_all_that_is_needed(self):
+        tasks = tasks_of_classes()
+        meta = MetaSVC(kernel="linear", preprocessor=None).fit(tasks[:20])
+        model = meta.fit_adapt(tasks[25].X, tasks[25].y)
+        assert_array_equal(model.support_vectors_, tasks[25].X[model.support_])
+        slope = model.dual_coef_ @ model.support_vectors_
+        X = tasks[26].X
+        expected = meta.trust_ * meta.decision_function(X) + X @ slope[0] + model.intercept_
+        assert_allclose(model.decision_function(X), expected)
 
 
 class TestErrors:
