@@ -59,7 +59,8 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         self : TablePreprocessor
         """
         X = self._validate(X, reset=True)
-        self.is_categorical_ = np.array([_is_categorical(c) for c in _typed_columns(X)], dtype=bool)
+        kinds = [_is_categorical(column) for column in _typed_columns(_typed(X))]
+        self.is_categorical_ = np.array(kinds, dtype=bool)
         numbers, categories = self._split(X)
         self.numeric_, self.categorical_ = self._make_transformers()
         if numbers.shape[1]:
@@ -142,23 +143,52 @@ class TablePreprocessor(TransformerMixin, BaseEstimator):
         return validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=reset)
 
     def _split(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        numbers: list[np.ndarray] = []
-        categories: list[np.ndarray] = []
+        """Numbers, and categories as strings."""
+        table = _typed(X)
+        numbers = self._numbers_at_once(table)
+        if numbers is not None and not self.is_categorical_.any():
+            return numbers, np.empty((len(numbers), 0), dtype=object)
+        of_columns, categories = [], []
         names = getattr(self, "feature_names_in_", range(self.n_features_in_))
         for name, column, is_categorical in zip(
-            names, _typed_columns(X), self.is_categorical_, strict=True
+            names, _typed_columns(table), self.is_categorical_, strict=True
         ):
             if is_categorical:
                 categories.append(_as_categories(column))
-            else:
-                numbers.append(_as_numbers(column, name))
+            elif numbers is None:
+                of_columns.append(_as_numbers(column, name))
         n_rows = X.shape[0]
-        return _stack(numbers, n_rows, np.float64), _stack(categories, n_rows, object)
+        if numbers is None:
+            numbers = _stack(of_columns, n_rows, np.float64)
+        return numbers, _stack(categories, n_rows, object)
+
+    def _numbers_at_once(self, table: Any) -> np.ndarray | None:
+        """All columns of numbers in one go, which takes a fraction of the time of one by one.
+
+        None if some of them are of a kind that has to be looked at value by value, or if one of
+        them holds infinity and has to be named.
+        """
+        if self.is_categorical_.all():
+            return None
+        chosen = np.flatnonzero(~self.is_categorical_)
+        if isinstance(table, nw.DataFrame):
+            block = table[:, chosen.tolist()].to_numpy()
+        else:
+            block = table[:, chosen]
+        if block.dtype.kind not in "fiub":
+            return None
+        block = block.astype(np.float64)
+        return None if np.isinf(block).any() else block
 
 
-def _typed_columns(X: Any) -> list[Any]:
+def _typed(X: Any) -> Any:
+    """A frame that gives narwhals' columns; an array as it is."""
+    return nw.from_native(X) if is_frame(X) else X
+
+
+def _typed_columns(table: Any) -> list[Any]:
     """Columns that know their type: narwhals series of a frame, numpy columns of an array."""
-    return list(nw.from_native(X).iter_columns()) if is_frame(X) else columns(X)
+    return list(table.iter_columns()) if isinstance(table, nw.DataFrame) else columns(table)
 
 
 def _is_categorical(column: Any) -> bool:
