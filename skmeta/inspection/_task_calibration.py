@@ -20,7 +20,7 @@ class TaskCalibrationDisplay:
 
     For regressors, the share of query rows within the central predictive interval of a level,
     against that level. For classifiers, how often classes of a predicted probability are the true
-    one, against that probability. On the diagonal, models are as sure as they should be; below it
+    one, against that probability; with two classes, the second of them alone. On the diagonal, models are as sure as they should be; below it
     they are too sure.
 
     Parameters
@@ -166,6 +166,8 @@ def _binned(model: Any, task: Any) -> np.ndarray:
     """Number of claims in each bin, their sum, and how many are true, of shape (3, n_bins)."""
     proba = model.predict_proba(task.X)
     true = np.asarray(model.classes_)[None] == np.asarray(task.y)[:, None]
+    if proba.shape[1] == 2:  # what is claimed of one class mirrors what is of the other
+        proba, true = proba[:, 1:], true[:, 1:]
     bins = np.clip(np.digitize(proba.ravel(), _BINS) - 1, 0, len(_BINS) - 2)
     parts = (np.ones(proba.size), proba.ravel(), true.ravel())
     return np.stack([np.bincount(bins, part, minlength=len(_BINS) - 1) for part in parts])
