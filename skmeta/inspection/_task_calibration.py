@@ -20,8 +20,8 @@ class TaskCalibrationDisplay:
 
     For regressors, the share of query rows within the central predictive interval of a level,
     against that level. For classifiers, how often classes of a predicted probability are the true
-    one, against that probability; with two classes, the second of them alone. On the diagonal, models are as sure as they should be; below it
-    they are too sure.
+    one, against that probability; with two classes, the second of them alone. On the diagonal,
+    models are as sure as they should be; below it they are too sure.
 
     Parameters
     ----------
