@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmeta.base import BaseMetaLearner
 from skmeta.svm._biased import Correction
-from skmeta.svm._pooled import Kernel, PooledMachines
+from skmeta.svm._pooled import Kernel, KernelName, PooledMachines
 from skmeta.svm._selection import (
     Episode,
     Setting,
@@ -32,14 +32,14 @@ class BaseMetaSVM(BaseMetaLearner):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseMetaLearner._parameter_constraints,
-        "kernel": [StrOptions({"linear", "rbf"})],
+        "kernel": [StrOptions({"linear", "rbf"}), callable],
         "C": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "gamma": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "trust": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "n_support": [Interval(Integral, 1, None, closed="left")],
     }
 
-    kernel: Literal["linear", "rbf"]
+    kernel: KernelName
     C: Auto
     gamma: Auto
     trust: Auto

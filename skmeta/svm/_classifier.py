@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from skmeta.base import MetaClassifierMixin
 from skmeta.svm._base import Auto, BaseMetaSVM
 from skmeta.svm._biased import Correction, fit_margin
 from skmeta.svm._calibration import Calibration, Evidence, ShotCalibrations, support_odds
-from skmeta.svm._pooled import Kernel, PooledMachines
+from skmeta.svm._pooled import Kernel, KernelName, PooledMachines
 from skmeta.svm._selection import Episode, Validation, query_values, targets_of
 from skmeta.tasks import TaskCollection
 
@@ -43,8 +43,10 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
 
     Parameters
     ----------
-    kernel : {"linear", "rbf"}, default="rbf"
-        Kernel of the shared function and of the corrections.
+    kernel : {"linear", "rbf"} or callable, default="rbf"
+        Kernel of the shared function and of the corrections. A function takes two arrays of rows
+        and returns the matrix of kernels between them. One that was computed beforehand is looked
+        up: the rows hold numbers of its rows, with `preprocessor=None`.
     C : float or "auto", default="auto"
         Weight of the rows of a task against the size of the correction. "auto" learns it.
     gamma : float or "auto", default="auto"
@@ -117,7 +119,7 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
     def __init__(
         self,
         *,
-        kernel: Literal["linear", "rbf"] = "rbf",
+        kernel: KernelName = "rbf",
         C: Auto = "auto",
         gamma: Auto = "auto",
         trust: Auto = "auto",

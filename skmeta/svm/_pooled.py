@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +19,32 @@ MAX_ROWS = 3000
 _TOL = 1e-5
 
 
+KernelFunction: TypeAlias = Callable[[Array, Array], Any]
+KernelName: TypeAlias = Literal["linear", "rbf"] | KernelFunction
+
+
 @dataclass(frozen=True)
 class Kernel:
-    """Kernel of two sets of rows: "linear" or "rbf", the latter of width 1 / sqrt(gamma)."""
+    """Kernel of two sets of rows: "linear", "rbf" of width 1 / sqrt(gamma), or a function."""
 
-    name: str
+    name: KernelName
     gamma: float
 
     def __call__(self, X: Array, Y: Array) -> Array:
         if not (len(X) and len(Y)):  # which scikit-learn refuses
             return np.zeros((len(X), len(Y)))
+        if callable(self.name):
+            return self._checked(np.asarray(self.name(X, Y), dtype=np.float64), X, Y)
         if self.name == "linear":
             return linear_kernel(X, Y)
         return rbf_kernel(X, Y, gamma=self.gamma)
+
+    @staticmethod
+    def _checked(gram: Array, X: Array, Y: Array) -> Array:
+        expected = (len(X), len(Y))
+        if gram.shape != expected:
+            raise ValueError(f"kernel must give an array of shape {expected}, got {gram.shape}.")
+        return gram
 
 
 Machine: TypeAlias = SVC | SVR | LinearSVC | LinearSVR
@@ -83,9 +97,10 @@ def _machine(kernel: Kernel, is_classifier: bool, epsilon: float) -> Machine:
             return LinearSVC(dual=False, tol=_TOL)
         loss = "squared_epsilon_insensitive"
         return LinearSVR(loss=loss, epsilon=epsilon, dual=False, tol=_TOL)
+    name: Any = kernel if callable(kernel.name) else kernel.name
     if is_classifier:
-        return SVC(gamma=kernel.gamma, tol=_TOL)
-    return SVR(gamma=kernel.gamma, epsilon=epsilon, tol=_TOL)
+        return SVC(kernel=name, gamma=kernel.gamma, tol=_TOL)
+    return SVR(kernel=name, gamma=kernel.gamma, epsilon=epsilon, tol=_TOL)
 
 
 def _values(machine: Machine | float, X: Array) -> Array:

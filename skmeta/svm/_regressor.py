@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval
 from skmeta.base import MetaRegressorMixin
 from skmeta.svm._base import Auto, BaseMetaSVM
 from skmeta.svm._biased import Correction, fit_tube
-from skmeta.svm._pooled import Kernel, PooledMachines
+from skmeta.svm._pooled import Kernel, KernelName, PooledMachines
 from skmeta.svm._selection import Episode, targets_of
 from skmeta.tasks import TaskCollection
 
@@ -35,8 +35,10 @@ class MetaSVR(MetaRegressorMixin, BaseMetaSVM):
 
     Parameters
     ----------
-    kernel : {"linear", "rbf"}, default="rbf"
-        Kernel of the shared function and of the corrections.
+    kernel : {"linear", "rbf"} or callable, default="rbf"
+        Kernel of the shared function and of the corrections. A function takes two arrays of rows
+        and returns the matrix of kernels between them. One that was computed beforehand is looked
+        up: the rows hold numbers of its rows, with `preprocessor=None`.
     C : float or "auto", default="auto"
         Weight of the rows of a task against the size of the correction. "auto" learns it.
     epsilon : float, default=0.1
@@ -108,7 +110,7 @@ class MetaSVR(MetaRegressorMixin, BaseMetaSVM):
     def __init__(
         self,
         *,
-        kernel: Literal["linear", "rbf"] = "rbf",
+        kernel: KernelName = "rbf",
         C: Auto = "auto",
         epsilon: float = 0.1,
         gamma: Auto = "auto",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn import config_context
 
 from skmeta.svm._biased import Correction
-from skmeta.svm._pooled import Kernel
+from skmeta.svm._pooled import Kernel, KernelName
 from skmeta.tasks import TaskCollection, split_support_query
 
 Array = NDArray[np.floating]
@@ -103,7 +103,7 @@ class Validation:
 
 
 def query_values(
-    episodes: list[Episode], settings: list[Setting], kernel_name: str, correct: Correct
+    episodes: list[Episode], settings: list[Setting], kernel_name: KernelName, correct: Correct
 ) -> Iterator[Array]:
     """Decision values on all query rows after adapting to the supports, for each setting."""
     gammas = dict.fromkeys(setting.gamma for setting in settings)
@@ -170,7 +170,7 @@ def grid(C: list[float], gamma: list[float], trust: list[float]) -> list[Setting
 def select(
     episodes: list[Episode],
     settings: list[Setting],
-    kernel_name: str,
+    kernel_name: KernelName,
     correct: Correct,
     loss: Callable[[Array, list[Episode]], float],
 ) -> Setting:

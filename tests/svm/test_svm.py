@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import log_loss
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC, SVR
 
 from skmeta import MetaSVC, MetaSVR, TaskCollection, split_support_query
@@ -233,3 +234,39 @@ class TestErrors:
     def test_bad_parameters(self, params):
         with pytest.raises(ValueError, match=next(iter(params))):
             MetaSVC(**params).fit(tasks_of_classes())
+
+
+class TestKernelFunctions:
+    """A kernel of one's own, computed beforehand or not, is as good as the one by name."""
+
+    @pytest.mark.parametrize("cls", [MetaSVC, MetaSVR])
+    def test_a_function_and_a_table_equal_the_name(self, cls):
+        tasks = make_linear_tasks(n_tasks=12, n_rows=10, n_features=2, random_state=0)
+        if cls is MetaSVC:
+            tasks = tasks.with_storage(y=tasks.y > 0)
+        options = {"C": 2.0, "gamma": 0.5, "trust": 1.0, "preprocessor": None}
+
+        def function(X, Y):
+            return rbf_kernel(X, Y, gamma=0.5)
+
+        table = function(tasks.X, tasks.X)
+
+        def look_up(X, Y):
+            return table[np.ix_(X[:, 0].astype(int), Y[:, 0].astype(int))]
+
+        numbered = tasks.with_storage(X=np.arange(len(tasks.X), dtype=float)[:, None])
+        predicted = [
+            cls(kernel=kernel, **options)
+            .fit(rows[:10])
+            .fit_adapt(rows[10].X[:6], rows[10].y[:6])
+            .predict(rows[11].X)
+            for kernel, rows in (("rbf", tasks), (function, tasks), (look_up, numbered))
+        ]
+        assert_allclose(predicted[1], predicted[0], atol=1e-6)
+        assert_allclose(predicted[2], predicted[0], atol=1e-6)
+
+    def test_wrong_shape(self):
+        tasks = make_linear_tasks(n_tasks=4, n_rows=6, random_state=0)
+        meta = MetaSVR(kernel=lambda X, Y: np.ones((len(X), 1)), C=1.0, gamma=1.0, trust=1.0)
+        with pytest.raises(ValueError, match="kernel must give an array of shape"):
+            meta.fit(tasks)
