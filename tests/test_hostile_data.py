@@ -63,10 +63,6 @@ def large_integers(X, y, task):
     return (X * 2**40).astype(np.int64), y, task
 
 
-def many_columns(X, y, task):
-    return np.random.default_rng(0).normal(size=(len(X), 2000)), y, task
-
-
 def objects(X, y, task):
     return X.astype(object), y, task
 
