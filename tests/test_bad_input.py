@@ -222,6 +222,22 @@ CASES = [
         "in epoch 1. The weights of epoch 0 were restored. Lower the learning rates",
     ),
     Case(
+        "supports that adapting diverges on",
+        lambda: (
+            MAMLRegressor(max_epochs=1, preprocessor=None, random_state=0)
+            .fit(TASKS)
+            .fit_adapt_many([Task(1e80 * X, Y, name="far"), TASKS[1]])
+        ),
+        ArithmeticError,
+        "Adapting to 1 of 2 tasks diverged: far; weights became NaN.",
+    ),
+    Case(
+        "another way to treat supports that adapting diverges on",
+        lambda: META.fit_adapt_many(TASKS, on_error="ignore"),
+        ValueError,
+        "on_error must be 'raise' or 'warn', got 'ignore'.",
+    ),
+    Case(
         "a checkpoint without a seed",
         lambda: MAMLRegressor(checkpoint="training.pt").fit(TASKS),
         ValueError,
@@ -269,7 +285,7 @@ def page() -> str:
             "# What happens with bad input",
             "",
             "Every row is a test (`tests/test_bad_input.py`): input of this kind raises this",
-            "error, whose message says this. But for diverging losses, no work has begun by then.",
+            "error, whose message says this. But for what diverges, no work has begun by then.",
             "",
             "| input | error | message |",
             "|---|---|---|",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -59,13 +59,18 @@ class OwnColumnsMixin(BaseMetaLearner):
             self._fit_preprocessor(X, y)
         return X, y
 
-    def fit_adapt_many(self, tasks: TaskCollection | Sequence[Task]) -> list[Self]:
+    def fit_adapt_many(
+        self, tasks: TaskCollection | Sequence[Task], *, on_error: str = "raise"
+    ) -> list[Any]:
         """Adapt to many new tasks.
 
         Parameters
         ----------
         tasks : TaskCollection or list of Task
             The supports of the new tasks.
+        on_error : {"raise", "warn"}, default="raise"
+            What to do where adapting to some of the tasks diverges. Where tasks have columns of
+            their own it cannot.
 
         Returns
         -------
@@ -73,7 +78,7 @@ class OwnColumnsMixin(BaseMetaLearner):
             One estimator for each task, equal to `fit_adapt` on its rows.
         """
         if not getattr(self, "_own_columns", False):
-            return super().fit_adapt_many(tasks)
+            return super().fit_adapt_many(tasks, on_error=on_error)
         tasks = as_collection(tasks)
         self._check_tasks(tasks)
         # Adapting keeps the rows and computes nothing, so there is nothing to batch.

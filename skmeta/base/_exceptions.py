@@ -1,11 +1,25 @@
 """Errors of our own."""
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class TrainingDivergedError(ArithmeticError):
-    """The loss of a learner became NaN or infinite.
+    """The loss of a learner, or what it adapted to a task, became NaN or infinite.
 
     The learner keeps the weights of the last epoch whose loss was finite and can be used; the
     message says what to try.
+
+    Parameters
+    ----------
+    message : str
+    tasks : sequence of int, default=()
+        Positions of the tasks that adapting diverged on, among those given to `fit_adapt_many`.
+
+    Attributes
+    ----------
+    tasks : tuple of int
+        The same; empty if it was training that diverged.
 
     Examples
     --------
@@ -18,3 +32,24 @@ class TrainingDivergedError(ArithmeticError):
     ...     print(error)
     The loss ...
     """
+
+    def __init__(self, message: str = "", tasks: Sequence[int] = ()):
+        super().__init__(message)
+        self.tasks = tuple(tasks)
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Training was stopped by Ctrl-C, and the learner can be used as it is.
+
+    Only a fit that is a part of another one raises it; otherwise it becomes a warning.
+
+    Parameters
+    ----------
+    message : str
+    learner : meta-learner
+        Whose training it was.
+    """
+
+    def __init__(self, message: str, learner: Any):
+        super().__init__(message)
+        self.learner = learner

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skmeta.base._exceptions import TrainingDivergedError
+from skmeta.base._progress import Progress
 from skmeta.base._reading import TableReader, as_collection, is_one_table
 from skmeta.tasks import Task, TaskCollection
 
@@ -107,16 +109,11 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
         self : BaseMetaLearner
             Fitted meta-learner. It predicts the prior where tasks share their target.
         """
-        progress = self._init_callback_context(max_subtasks=self._max_epochs_in_all)
+        progress = self._init_callback_context(max_subtasks=self._n_parts_of_fit)
         progress.call_on_fit_task_begin(estimator=self)
         self.__dict__.pop("n_support_", None)
         tasks = self._read(X, y, task_id, reset=True)
-        try:
-            self._fit_tasks(tasks)
-        except TrainingDivergedError:  # what was learned before stays usable
-            self._adapt_after_fit(tasks, is_one_table=is_one_table(X, task_id))
-            raise
-        self._adapt_after_fit(tasks, is_one_table=is_one_table(X, task_id))
+        self._learn_tasks(tasks, self._fit_tasks, is_one_table(X, task_id))
         progress.call_on_fit_task_end(estimator=self)
         return self
 
@@ -143,14 +140,23 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
         -------
         self : BaseMetaLearner
         """
+        progress = self._init_callback_context(
+            task_name="partial_fit", max_subtasks=self._n_parts_of_fit
+        )
+        progress.call_on_fit_task_begin(estimator=self)
         is_first = not hasattr(self, "shared_target_")
         tasks = self._read(X, y, task_id, reset=is_first, classes=classes)
-        if is_first:
-            self._fit_tasks(tasks)
-        else:
-            self._partial_fit_tasks(tasks)
-        self._adapt_after_fit(tasks, is_one_table=is_one_table(X, task_id))
+        learn = self._fit_tasks if is_first else self._partial_fit_tasks
+        self._learn_tasks(tasks, learn, is_one_table(X, task_id))
+        progress.call_on_fit_task_end(estimator=self)
         return self
+
+    def _learn_tasks(
+        self, tasks: TaskCollection, learn: Callable[[TaskCollection], None], is_one_table: bool
+    ) -> None:
+        """Learn, and adapt to what there is to adapt to."""
+        learn(tasks)
+        self._adapt_after_fit(tasks, is_one_table)
 
     def _adapt_after_fit(self, tasks: TaskCollection, is_one_table: bool) -> None:
         """Adapt to the one table that was given; otherwise to nothing, which gives the prior."""
@@ -199,7 +205,9 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
             raise ValueError(f"{type(self).__name__} does not take sample_weight.")
         return _check_sample_weight(sample_weight, X, ensure_non_negative=True)
 
-    def fit_adapt_many(self, tasks: TaskCollection | Sequence[Task]) -> list[Self]:
+    def fit_adapt_many(
+        self, tasks: TaskCollection | Sequence[Task], *, on_error: str = "raise"
+    ) -> list[Any]:
         """Adapt to many new tasks in one pass.
 
         Parameters
@@ -207,13 +215,24 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
         tasks : TaskCollection or list of Task
             The supports of the new tasks. Where training tasks share their target, a support may
             be empty: its model predicts the prior.
+        on_error : {"raise", "warn"}, default="raise"
+            What to do where adapting to some of the tasks diverges: raise an error that names
+            them, or warn, and adapt to the others.
 
         Returns
         -------
         models : list of BaseMetaLearner
-            One estimator for each task, equal to `fit_adapt` on its rows.
+            One estimator for each task, equal to `fit_adapt` on its rows. With `on_error="warn"`,
+            None for a task that adapting diverged on.
+
+        Raises
+        ------
+        TrainingDivergedError
+            If adapting diverged; its attribute `tasks` holds the positions of the tasks.
         """
         check_is_fitted(self)
+        if on_error not in ("raise", "warn"):
+            raise ValueError(f"on_error must be 'raise' or 'warn', got {on_error!r}.")
         tasks = as_collection(tasks).compact()
         self._check_tasks(tasks)
         if not self.shared_target_ and (tasks.sizes == 0).any():
@@ -229,26 +248,68 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
         else:
             X, y = tasks.storage
             tasks = tasks.with_storage(np.empty((0, self._n_columns)), y.astype(np.int64))
-        self._adapt_many(models, tasks)
+        adapted = self._adapt_all(models, tasks, on_error)
         for model, size in zip(models, tasks.sizes.tolist(), strict=True):
             model.n_support_ = size
-        return models
+        return adapted
 
     def _adapt_many(self, models: list[Self], tasks: TaskCollection) -> None:
-        """Adapt `models[i]` to task `i`; override it to do so in one pass."""
-        for model, task in zip(models, tasks, strict=True):
-            model._adapt(task.X, task.y)
+        """Adapt `models[i]` to task `i`; override it to do so in one pass.
+
+        A :class:`TrainingDivergedError` holds the positions of all tasks that are known to be bad.
+        """
+        for i, (model, task) in enumerate(zip(models, tasks, strict=True)):
+            try:
+                model._adapt(task.X, task.y)
+            except TrainingDivergedError as error:
+                raise TrainingDivergedError(str(error), [i]) from error
+
+    def _adapt_all(self, models: list[Self], tasks: TaskCollection, on_error: str) -> list[Any]:
+        """Adapt `models[i]` to task `i`; None stands for tasks that adapting diverged on."""
+        adapted: list[Any] = list(models)
+        left = np.arange(len(models))
+        while len(left):
+            some = tasks if len(left) == len(tasks) else tasks[left].compact()
+            try:
+                self._adapt_many([models[i] for i in left], some)
+                break
+            except TrainingDivergedError as error:
+                if on_error == "raise" or not error.tasks:
+                    raise _name_tasks(error, some) from error
+                warnings.warn(str(_name_tasks(error, some)), stacklevel=3)
+                for i in left[list(error.tasks)]:
+                    adapted[i] = None
+                left = np.delete(left, list(error.tasks))
+        return adapted
 
     @property
-    def _max_epochs_in_all(self) -> int:
-        """Epochs that `fit` may report to scikit-learn's callbacks."""
-        return getattr(self, "max_epochs", 0)
+    def _progress(self) -> Progress:
+        """What a fit tells of its parts, of which there are `_n_parts_of_fit` at most."""
+        return Progress(self, vars(self).get("_callback_fit_ctx"))
+
+    @property
+    def _n_parts_of_fit(self) -> int:
+        """Parts that `fit` reports to scikit-learn's callbacks, at most; zero if it has none."""
+        return 0
 
     def _copy(self) -> Self:
         """A shallow copy: shares everything learned, owns its attributes."""
         model = object.__new__(type(self))
         model.__dict__.update(self.__dict__)
         return model
+
+
+def _name_tasks(error: TrainingDivergedError, tasks: TaskCollection) -> TrainingDivergedError:
+    """The same error, whose message names the tasks that adapting diverged on."""
+    if not error.tasks:
+        return error
+    names = ", ".join(str(name) for name in tasks.names[list(error.tasks[:5])])
+    more = len(error.tasks) - 5
+    return TrainingDivergedError(
+        f"Adapting to {len(error.tasks)} of {len(tasks)} tasks diverged: {names}"
+        f"{f' and {more} others' if more > 0 else ''}; {error}",
+        error.tasks,
+    )
 
 
 def _encode_supports(models: list[Any], tasks: TaskCollection) -> np.ndarray:

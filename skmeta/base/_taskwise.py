@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skmeta.base._exceptions import TrainingInterrupted
 from skmeta.base._few_shot import _check_meta_learner
+from skmeta.base._progress import Progress, is_part_of_a_fit
 from skmeta.tasks import TaskCollection
 from skmeta.tasks._table import as_table, is_frame, take_rows
 
 _ONLY_THE_TASK = "X has 1 feature(s), the task of each row; at least one more is required."
 
 
-class _Taskwise(MetaEstimatorMixin, BaseEstimator):
+class _Taskwise(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     def __init__(self, meta: Any, task: Any = 0):
         self.meta = meta
         self.task = task
 
+    @with_callbacks
     def fit(self, X: Any, y: Any) -> Self:
         """Learn across the tasks of a table and adapt to each of them.
+
+        A task that adapting diverges on is predicted by the prior, as an unknown one is, and a
+        warning names it.
 
         Parameters
         ----------
@@ -43,12 +51,27 @@ class _Taskwise(MetaEstimatorMixin, BaseEstimator):
             )
         rows, task_id = self._split_column(X, reset=True)
         tasks = TaskCollection.from_arrays(rows, y, task_id)
-        self.meta_ = clone(self.meta).fit(tasks)
-        models = self.meta_.fit_adapt_many(tasks)
-        self.models_ = dict(zip(tasks.names.tolist(), models, strict=True))
+        self._learn(tasks)
+        models = self.meta_.fit_adapt_many(tasks, on_error="warn")
+        named = zip(tasks.names.tolist(), models, strict=True)
+        self.models_ = {name: model for name, model in named if model is not None}
         if hasattr(self.meta_, "classes_"):
             self.classes_ = self.meta_.classes_
         return self
+
+    def _learn(self, tasks: TaskCollection) -> None:
+        """Fit the meta-learner; where Ctrl-C stops it, what it has learned will do."""
+        context = self._init_callback_context(max_subtasks=1)
+        context.call_on_fit_task_begin(estimator=self)
+        self.meta_ = clone(self.meta)
+        try:
+            with Progress(self, context).fit_of(self.meta_, "learn across tasks"):
+                self.meta_.fit(tasks)
+        except TrainingInterrupted as interruption:
+            if is_part_of_a_fit(self) or interruption.learner is not self.meta_:
+                raise
+            warnings.warn(str(interruption), stacklevel=3)
+        context.call_on_fit_task_end(estimator=self)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict each row with its task's estimator, or the prior for an unknown task.

@@ -25,10 +25,15 @@ class BeginEpoch(Callback):
 
 
 class StopOnDivergence(Callback):
-    """Stops when loss or weights become NaN or infinite, and restores the last good weights."""
+    """Restores the weights of the last whole epoch where training ends in another one.
 
-    def on_train_begin(self, net, **kwargs):
+    It stops training when loss or weights become NaN or infinite; Ctrl-C stops it as well. If that
+    was in the first epoch, the weights of a part of it are all there is, and stay.
+    """
+
+    def on_epoch_begin(self, net, **kwargs):
         self.good_weights_ = deepcopy(net.module_.state_dict())
+        self.n_good_epochs_ = len(net.history) - 1
 
     def on_batch_end(self, net, loss=None, training=False, **kwargs):
         if training and not torch.isfinite(loss):
@@ -37,9 +42,11 @@ class StopOnDivergence(Callback):
     def on_epoch_end(self, net, **kwargs):
         if not all(torch.isfinite(p).all() for p in net.module_.parameters()):
             self._stop(net, "The weights became NaN or infinite")
-        self.good_weights_ = deepcopy(net.module_.state_dict())
 
     def on_train_end(self, net, **kwargs):
+        if net.is_interrupted_ and self.n_good_epochs_:
+            net.module_.load_state_dict(self.good_weights_)
+            del net.history[self.n_good_epochs_ :]
         self.good_weights_ = None
 
     def _stop(self, net: Any, what: str) -> None:
@@ -101,7 +108,8 @@ class Checkpoint(Callback):
         self._save(net, History(net.history[:-1]), is_finished=False)
 
     def on_train_end(self, net, **kwargs):
-        self._save(net, net.history, is_finished=True)
+        if not net.is_interrupted_:  # otherwise the file holds the last whole epoch
+            self._save(net, net.history, is_finished=True)
 
     def _save(self, net: Any, history: History, is_finished: bool) -> None:
         state = {

@@ -185,7 +185,11 @@ def gather(storage: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
 def rows_to_tensor(X: Any, dtype: torch.dtype = torch.float32) -> Tensor:
     """Rows as floats; what is too large for them is clipped."""
     limit = torch.finfo(dtype).max
-    return torch.from_numpy(np.clip(X, -limit, limit)).to(dtype)
+    tensor = torch.empty(X.shape, dtype=dtype)
+    with np.errstate(over="ignore"):
+        # Into its place, as a copy of the rows of a million tasks would take a lot of memory.
+        np.copyto(tensor.numpy(), X, casting="same_kind")
+    return tensor.clamp_(-limit, limit)
 
 
 def target_to_tensor(y: np.ndarray, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.utils.validation import check_array
 
-from skmeta.episodic._estimator import NeuralMetaRegressorMixin
 from skmeta.episodic._parameters import parameters
+from skmeta.episodic._targets import NeuralMetaRegressorMixin
 from skmeta.nets import gaussian_nll
 
 

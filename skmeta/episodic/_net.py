@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from skorch import NeuralNet
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from skmeta.episodic._dataset import EpisodeBatch, EpisodeDataset, EpochOrder
+from skmeta.episodic._processes import Processes
 from skmeta.nets import CompiledEpisode, masked_mean
 
 
@@ -31,7 +33,15 @@ class EpisodeLoss(nn.Module):
     ) -> Tensor:
         """Loss of a meta-batch; tasks without a query row do not count."""
         losses = masked_mean(self.row_loss(output, y), mask, weight)
-        return losses.sum() / mask.any(dim=1).sum().clamp(min=1)
+        return losses.sum() / self.count_tasks(mask).clamp(min=1)
+
+    def count_tasks(self, mask: Tensor) -> Tensor:
+        """Number of tasks that the mean is taken over, given which query rows there are."""
+        return mask.any(dim=1).sum()
+
+
+class StopTraining(KeyboardInterrupt):
+    """A callback has ended training; skorch's callbacks do so by a plain KeyboardInterrupt."""
 
 
 class EpisodicNet(NeuralNet):
@@ -50,15 +60,88 @@ class EpisodicNet(NeuralNet):
     compile_episodes : bool, default=False
         Whether training runs a :class:`skmeta.nets.CompiledEpisode` where it can. skorch's own
         `compile` cannot differentiate twice.
+
+    Attributes
+    ----------
+    processes_ : Processes or None
+        Those that train together, while they do.
+    is_interrupted_ : bool
+        Whether Ctrl-C ended training, and not a callback or the number of epochs.
     """
 
     def __init__(self, *args: Any, compile_episodes: bool = False, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.compile_episodes = compile_episodes
         self.compiled_: CompiledEpisode | None = None
+        self.is_interrupted_ = False
+        self.processes_: Processes | None = None
 
-    def train_step_single(self, batch: EpisodeBatch, **fit_params: Any) -> dict[str, Tensor]:
+    def fit_loop(self, X: EpisodeDataset, y: Any = None, **fit_params: Any) -> Any:
+        """Train, and note whether it was Ctrl-C that ended it: skorch does not tell."""
+        self.is_interrupted_ = False
+        try:
+            return super().fit_loop(X, y, **fit_params)
+        except StopTraining:
+            raise
+        except KeyboardInterrupt:
+            self.is_interrupted_ = True
+            raise
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Call the callbacks, of which any may end training after a batch or an epoch."""
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as error:
+            if method_name in ("on_batch_end", "on_epoch_end"):
+                raise StopTraining from error
+            raise
+
+    def train_step_single(self, batch: EpisodeBatch, **fit_params: Any) -> dict[str, Any]:
         """Compute loss and gradients of a meta-batch."""
+        if self.processes_ is None:
+            return self._train_step_alone(batch, **fit_params)
+        self._set_training(True)
+        step, count = self._of_part(self._train_step_alone, batch, **fit_params)
+        params = [param for _, param in self.get_all_learnable_params() if param.requires_grad]
+        for param in params:
+            if param.grad is None:
+                param.grad = torch.zeros_like(param)
+        self.processes_.average([*(param.grad for param in params), step["loss"]], count)
+        return step
+
+    def validation_step(self, batch: EpisodeBatch, **fit_params: Any) -> dict[str, Any]:
+        """Compute the loss of a meta-batch of held-out tasks."""
+        if self.processes_ is None:
+            return super().validation_step(batch, **fit_params)
+        self._set_training(False)
+        step, count = self._of_part(super().validation_step, batch, **fit_params)
+        self.processes_.average([step["loss"]], count)
+        return step
+
+    def _of_part(
+        self, take_step: Any, batch: EpisodeBatch, **fit_params: Any
+    ) -> tuple[dict[str, Any], Tensor]:
+        """What this process finds of its part of a meta-batch, and how many tasks that is.
+
+        The part may be empty. All processes make the whole meta-batch, which takes little time, so
+        that it is the same whatever it depends on.
+        """
+        assert self.processes_ is not None
+        part = EpisodeBatch(*(_each(self.processes_.part_of, tensors) for tensors in batch))
+        if len(part):
+            step = take_step(part, **fit_params)
+        else:
+            step = {"loss": torch.zeros((), device=self.device), "y_pred": None}
+        step["loss"] = step["loss"].detach().clone()
+        return step, self.criterion_.count_tasks(part.targets["mask"]).to(step["loss"])
+
+    def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
+        """Note the end of an epoch; running averages of a network are those of one process."""
+        super().on_epoch_end(net, *args, **kwargs)
+        if self.processes_ is not None:
+            self.processes_.share(self.module_.buffers())
+
+    def _train_step_alone(self, batch: EpisodeBatch, **fit_params: Any) -> dict[str, Any]:
         if self.compile_episodes:
             self._set_training(True)
             inputs, targets = (to_tensor(part, device=self.device) for part in batch)
@@ -97,3 +180,7 @@ class EpisodicNet(NeuralNet):
 
 def _as_it_is(batch: Any) -> Any:
     return batch
+
+
+def _each(function: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: function(tensor) for name, tensor in tensors.items()}

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from skmeta.episodic._estimator import NeuralMetaClassifierMixin
 from skmeta.episodic._parameters import parameters
+from skmeta.episodic._targets import NeuralMetaClassifierMixin
 from skmeta.tasks import TaskCollection
 
 

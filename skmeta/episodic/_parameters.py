@@ -43,6 +43,9 @@ _PARAMETERS = {
             A file in which training is saved after each epoch and from which it resumes.
         device : str or torch.device, default="cpu"
             Where to compute.
+        distributed : bool, default=False
+            Whether the processes of torch.distributed, which all call `fit` with the same tasks,
+            share each meta-batch. It needs an integer `random_state`.
         verbose : int, default=0
             1 prints losses of each epoch. For a progress bar use
             `set_callbacks(sklearn.callback.ProgressBar())`.

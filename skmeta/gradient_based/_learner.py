@@ -10,6 +10,7 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from skmeta.base._exceptions import TrainingDivergedError, TrainingInterrupted
 from skmeta.episodic import EpisodeLoss, NeuralMetaLearner, parameters
 from skmeta.gradient_based._losses import AnnealStepWeights, MultiStepLoss
 from skmeta.gradient_based._rehearsal import Rehearsal
@@ -76,12 +77,17 @@ class GradientBasedLearner(NeuralMetaLearner):
     }
 
     def _fit_tasks(self, tasks: TaskCollection) -> None:
-        super()._fit_tasks(tasks)
+        try:
+            super()._fit_tasks(tasks)
+        except (TrainingDivergedError, TrainingInterrupted):  # learning may go on all the same
+            self._rehearsal = Rehearsal(self.buffer_size, self._seed).add(tasks)
+            raise
         self._rehearsal = Rehearsal(self.buffer_size, self._seed).add(tasks)
 
     def _partial_fit_tasks(self, tasks: TaskCollection) -> None:
-        super()._partial_fit_tasks(self._rehearsal.join(tasks))
-        self._rehearsal = self._rehearsal.add(tasks)
+        # Remembered first, as training may be stopped.
+        past, self._rehearsal = self._rehearsal, self._rehearsal.add(tasks)
+        super()._partial_fit_tasks(past.join(tasks))
 
     def _make_learner(self, n_inputs: int, n_outputs: int) -> MAML:
         backbone, adapted, body = self._make_parts(n_inputs, n_outputs)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval
 
+from skmeta.base._exceptions import TrainingInterrupted
 from skmeta.episodic import NeuralMetaClassifierMixin, NeuralMetaRegressorMixin, parameters
 from skmeta.gradient_based._learner import UnrolledLearner, read_rate
 from skmeta.nets import MAML, InnerSGD, LearnedRate
@@ -63,22 +64,30 @@ class _MetaGradientDescent(UnrolledLearner):
             super()._fit_tasks(tasks)
             return
         self._check_choices(len(tasks))
-        fitted = []
+        fitted: list[Any] = []
+        interruption = None
         for self.n_steps_, self.support_batch_size_ in choices:
-            super()._fit_tasks(tasks)
+            try:
+                super()._fit_tasks(tasks)
+            except TrainingInterrupted as error:
+                interruption = error
             fitted.append((self._validation_loss(), self.net_))
+            if interruption is not None:
+                break
         losses = [loss for loss, _ in fitted]
-        self.validation_losses_ = dict(zip(choices, losses, strict=True))
+        self.validation_losses_ = dict(zip(choices, losses, strict=False))
         best = int(np.argmin(losses))
         self.n_steps_, self.support_batch_size_ = choices[best]
         self.net_ = fitted[best][1]
+        if interruption is not None:
+            raise interruption
 
     @property
     def _choices(self) -> list[tuple[int, int | None]]:
         return list(product(_as_list(self.n_steps), _as_list(self.support_batch_size)))
 
     @property
-    def _max_epochs_in_all(self) -> int:
+    def _n_parts_of_fit(self) -> int:
         return self.max_epochs * len(self._choices)
 
     def _check_choices(self, n_tasks: int) -> None:
@@ -94,6 +103,8 @@ class _MetaGradientDescent(UnrolledLearner):
             )
 
     def _validation_loss(self) -> float:
+        if "valid_loss" not in self.net_.history_[-1]:  # interrupted in its first epoch
+            return np.inf
         losses = self.net_.history_[:, "valid_loss"]
         return losses[-1] if self.patience is None else min(losses)
 

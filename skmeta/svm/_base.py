@@ -68,6 +68,8 @@ class BaseMetaSVM(BaseMetaLearner):
 
     # ------------------------------------------------------------------ learning
 
+    _n_parts_of_fit = 3
+
     def _fit_tasks(self, tasks: TaskCollection) -> None:
         X, targets = tasks.X, self._targets(tasks.y)
         power = X.shape[1] * X.var() if X.size else 0.0
@@ -77,18 +79,21 @@ class BaseMetaSVM(BaseMetaLearner):
         def fit_prior(X: Array, targets: Array) -> PooledMachines:
             return self._fit_prior(X, targets, shared)
 
-        validation = Validation(tasks, targets, fit_prior) if len(tasks) > 1 else None
+        with self._progress.part("pooled machines of folds"):
+            validation = Validation(tasks, targets, fit_prior) if len(tasks) > 1 else None
         episodes = validation.episodes(self.n_support, exact=False) if validation else []
         if episodes:
             settings = self._settings(scale)
-            setting = select(episodes, settings, self.kernel, self._correct, self._loss)
+            with self._progress.part("parameters"):
+                setting = select(episodes, settings, self.kernel, self._correct, self._loss)
         else:  # nothing to validate on
             setting = Setting(_or(self.C, 1.0), shared.gamma, _or(self.trust, 1.0))
         self._setting = setting
         self.C_, self.gamma_, self.trust_ = setting
         if validation and episodes:
             self._learn_from(validation)
-        self._prior = fit_prior(X, targets)
+        with self._progress.part("pooled machines"):
+            self._prior = fit_prior(X, targets)
 
     def _settings(self, scale: float) -> list[Setting]:
         C = [0.1, 1.0, 10.0] if self.C == "auto" else [self.C]

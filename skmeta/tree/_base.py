@@ -137,15 +137,20 @@ class BaseMetaTree(BaseMetaLearner):
 
     # ------------------------------------------------------------------ learning
 
+    _n_parts_of_fit = 3
+
     def _fit_tasks(self, tasks: TaskCollection) -> None:
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(_MAX_SEED))
         table = self._table(tasks)
         has_seen = self._draw_seen(len(tasks), rng)
         if len(tasks) > 1:
-            choice = self._select(table, has_seen, seed)
-            grown, choice = self._regrow(table, choice, has_seen, seed)
-            fitted = self._learn_values(table, grown, choice)
+            with self._progress.part("parameters"):
+                choice = self._select(table, has_seen, seed)
+            with self._progress.part("trees"):
+                grown, choice = self._regrow(table, choice, has_seen, seed)
+            with self._progress.part("values"):
+                fitted = self._learn_values(table, grown, choice)
             grown, learned, self._trust = fitted.grown, fitted.learned, fitted.trust
             splitting = self._learn_splitting(table, fitted.choice, learned)
             settings, variances, noise = choice.settings, learned.variances, learned.noise_variance

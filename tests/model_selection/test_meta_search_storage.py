@@ -340,7 +340,7 @@ def test_an_interrupted_trial_is_run_again(storage):
             raise KeyboardInterrupt
         return model.score(X, y)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.warns(UserWarning, match="The search was interrupted"):
         make_search(storage, scoring=interrupt).fit(X, y)
     search = make_search(storage, scoring=interrupt).fit(X, y)
     assert len(search.cv_results_["params"]) == 6

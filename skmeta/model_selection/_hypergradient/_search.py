@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from skmeta.base._progress import Progress
 from skmeta.base._reading import as_collection, holds_tasks
 from skmeta.model_selection._hypergradient._descent import Path, descend, mean_relative_loss
 from skmeta.model_selection._hypergradient._folds import Rows, draw_seeds, run_fold, split_folds
@@ -220,6 +221,8 @@ multimetric_, classes_
     def _fit_datasets(self, datasets: Sequence[tuple[Any, Any]]) -> Self:
         rng = check_random_state(self.random_state)
         space = read_space(self.space, self.estimator)
+        context = self._init_callback_context(max_subtasks=len(space.choices) * (self.n_steps + 1))
+        context.call_on_fit_task_begin(estimator=self)
         path: dict[str, list[Any]] = {n: [] for n in ("choice", *space.ranges, "mean_loss")}
         losses, ends = [], []
         for number, choice in enumerate(space.choices):
@@ -238,6 +241,7 @@ multimetric_, classes_
         self.path_ = {name: np.array(column) for name, column in path.items()}
         self.choice_losses_ = np.array(losses)
         self.prior_ = ends[int(self.choice_losses_.argmin())]
+        context.call_on_fit_task_end(estimator=self)
         return self
 
     def _descend(
@@ -269,6 +273,8 @@ multimetric_, classes_
                 raise ValueError(f"prior has no value for {missing}.")
             n_steps = self.n_adapt_steps
             choices = [{n: self.prior[n] for n in self.space if n not in space.ranges}]
+        context = self._init_callback_context(max_subtasks=len(choices) * (n_steps + 1))
+        context.call_on_fit_task_begin(estimator=self)
         params: list[dict[str, Any]] = []
         results: list[dict[str, Any]] = []
         for choice in choices:
@@ -287,6 +293,7 @@ multimetric_, classes_
         self.best_params_ = params[self.best_index_]
         if self.refit:
             self._refit(X, y, rng)
+        context.call_on_fit_task_end(estimator=self)
         return self
 
     def _points_of(
@@ -338,10 +345,11 @@ multimetric_, classes_
         seeds: np.ndarray,
         with_gradient: bool = True,
     ) -> list[Outcome]:
-        outcomes = Parallel(n_jobs=self.n_jobs)(
-            delayed(run_fold)(estimator, fold, values, int(seed), with_gradient)
-            for fold, seed in zip(folds, seeds, strict=True)
-        )
+        with Progress(self, vars(self).get("_callback_fit_ctx")).part("step"):
+            outcomes = Parallel(n_jobs=self.n_jobs)(
+                delayed(run_fold)(estimator, fold, values, int(seed), with_gradient)
+                for fold, seed in zip(folds, seeds, strict=True)
+            )
         if self.verbose > 0:
             shown = ", ".join(f"{name}={value:.3g}" for name, value in values.items())
             print(f"{shown}: relative loss {mean_relative_loss(outcomes):.4f}")

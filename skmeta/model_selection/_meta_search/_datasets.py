@@ -11,6 +11,7 @@ from optuna.study import Study
 from sklearn.base import clone
 from sklearn.utils.parallel import delayed
 
+from skmeta.base._progress import Progress
 from skmeta.base._reading import as_collection
 from skmeta.model_selection._meta_search._dispatch import run_calls
 from skmeta.model_selection._meta_search._past import copy_study
@@ -23,6 +24,7 @@ def search_datasets(
     datasets: Any,
     search_one: Callable[[Any, Any, Any], Study],
     seeds: np.random.RandomState,
+    context: Any = None,
 ) -> dict[Any, Study]:
     """Search each dataset, several at a time.
 
@@ -33,6 +35,8 @@ def search_datasets(
     search_one : callable
         Takes a searcher and a dataset, and returns the study.
     seeds : RandomState
+    context : CallbackContext or None, default=None
+        The fit that scikit-learn's callbacks see each dataset as a part of.
 
     Returns
     -------
@@ -45,9 +49,15 @@ def search_datasets(
         If two datasets have the same name, or all searches failed.
     """
     tasks = _by_name(datasets)
+    parts = [
+        None if context is None else context.subcontext(task_name="dataset", task_id=i)
+        for i in range(len(tasks))
+    ]
     calls = [
-        delayed(_search_or_error)(search_one, _searcher_for(search, name, seeds), task.X, task.y)
-        for name, task in tasks.items()
+        delayed(_search_or_error)(
+            search_one, _searcher_for(search, name, seeds), task.X, task.y, part
+        )
+        for (name, task), part in zip(tasks.items(), parts, strict=True)
     ]
     outcomes = run_calls(calls, search.n_jobs)
     studies = {}
@@ -91,11 +101,12 @@ def _searcher_for(search: Any, name: Any, seeds: np.random.RandomState) -> Any:
 
 
 def _search_or_error(
-    search_one: Callable[[Any, Any, Any], Study], search: Any, X: Any, y: Any
+    search_one: Callable[[Any, Any, Any], Study], search: Any, X: Any, y: Any, context: Any
 ) -> Study | Exception:
     """The study as a copy that can leave the process, or what went wrong with this dataset."""
     try:
-        return copy_study(search_one(search, X, y))
+        with Progress(search, context).whole():
+            return copy_study(search_one(search, X, y))
     except Exception as error:
         if search.error_score == "raise":
             raise

@@ -34,15 +34,15 @@ class PastLearner(BaseSearchCV):
         self._described: dict[Any, np.ndarray] = {}
 
     def _fit_datasets(self, datasets: Any) -> Self:
-        context = self._init_callback_context()
+        context = self._init_callback_context(max_subtasks=len(datasets), sequential_subtasks=False)
         context.call_on_fit_task_begin(estimator=self)
-        self._search_datasets(datasets)
+        self._search_datasets(datasets, context)
         context.call_on_fit_task_end(estimator=self)
         return self
 
-    def _search_datasets(self, datasets: Any) -> None:
+    def _search_datasets(self, datasets: Any, context: Any = None) -> None:
         seeds = check_random_state(self.random_state)
-        studies = search_datasets(self, datasets, _search_only, seeds)
+        studies = search_datasets(self, datasets, _search_only, seeds, context)
         if self.meta_features is not None:
             described = describe_datasets(self.meta_features, datasets)
             self._described = self._described | described

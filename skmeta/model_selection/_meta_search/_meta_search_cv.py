@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import copy
 from numbers import Integral, Real
 from typing import Any, Self
@@ -15,9 +16,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_method_params, check_is_fitted, indexable
 
+from skmeta.base._progress import is_part_of_a_fit
 from skmeta.base._reading import holds_tasks
 from skmeta.model_selection._meta_search._learning import PastLearner
-from skmeta.model_selection._meta_search._one_dataset import search_dataset
+from skmeta.model_selection._meta_search._one_dataset import SearchInterrupted, search_dataset
 from skmeta.model_selection._meta_search._progress import SearchContext
 from skmeta.model_selection._meta_search._results import collect_results
 from skmeta.model_selection._meta_search._select import refit_best, select_best
@@ -240,7 +242,16 @@ multimetric_, classes_, n_features_in_, feature_names_in_
         context = self._init_callback_context(max_subtasks=1 + (self.refit is not False))
         context.call_on_fit_task_begin(estimator=self, **told)
         routed = self._get_routed_params_for_fit(params)
-        self.study_ = self._search(X, y, routed, context)
+        try:
+            self.study_ = self._search(X, y, routed, context)
+        except SearchInterrupted as interruption:
+            if is_part_of_a_fit(self):  # Ctrl-C is meant for the whole of it
+                raise
+            warnings.warn(
+                "The search was interrupted. The best of the trials that were done is taken.",
+                stacklevel=3,
+            )
+            self.study_ = interruption.study
         self.prior_ = self.prior
         collect_results(self, self.study_)
         select_best(self)

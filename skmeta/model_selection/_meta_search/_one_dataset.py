@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 from optuna.study import Study
+from optuna.trial import TrialState
 from sklearn.base import clone
 
 from skmeta.model_selection._meta_search._evaluate import FoldRunner, evaluate_batch
 from skmeta.model_selection._meta_search._lost import retry
 from skmeta.model_selection._meta_search._progress import print_trials
-from skmeta.model_selection._meta_search._proposals import Proposals
+from skmeta.model_selection._meta_search._proposals import Proposals, counted
 from skmeta.model_selection._meta_search._sampling import make_sampler
 from skmeta.model_selection._meta_search._space import SearchSpace
 from skmeta.model_selection._meta_search._stages import (
@@ -29,6 +30,14 @@ from skmeta.model_selection._meta_search._study import (
     hash_splits,
     open_study,
 )
+
+
+class SearchInterrupted(KeyboardInterrupt):
+    """A search was stopped by Ctrl-C; `study` holds the trials that were done by then."""
+
+    def __init__(self, study: Study):
+        super().__init__()
+        self.study = study
 
 
 def search_dataset(
@@ -57,6 +66,11 @@ def search_dataset(
     Returns
     -------
     study : Study
+
+    Raises
+    ------
+    SearchInterrupted
+        After Ctrl-C, if some trial has a score by then.
     """
     deadline = np.inf if search.timeout is None else time.monotonic() + search.timeout
     space = SearchSpace(search.space)
@@ -86,13 +100,20 @@ def search_dataset(
     while time.monotonic() < deadline and (batch := proposals.next_batch(n_at_once)):
         try:
             evaluate_batch(study, batch, schedule, runner, search._leading_score)
-        except BaseException:
+        except BaseException as error:
             for proposal in batch:
                 retry(study, proposal.trial)
+            if isinstance(error, KeyboardInterrupt) and _has_scores(study):
+                raise SearchInterrupted(study) from error
             raise
         if search.verbose > 0:
             print_trials(study, batch, search.n_trials)
     return study
+
+
+def _has_scores(study: Study) -> bool:
+    trials = counted(study.get_trials(deepcopy=False))
+    return any(trial.state == TrialState.COMPLETE for trial in trials)
 
 
 def _make_schedule(search: Any, splits: Sequence[tuple[Any, Any]]) -> Schedule:
