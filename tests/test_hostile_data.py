@@ -164,6 +164,35 @@ def test_hostile_supports(cls, fitted):
     check()
 
 
+# One of each family that takes so many columns; linear mixed models keep a square of their number.
+WIDE = [
+    "MAMLRegressor",
+    "PrototypeClassifier",
+    "RidgeHeadRegressor",
+    "MetaSVC",
+    "MetaForestRegressor",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WIDE)
+def test_ten_thousand_features(name):
+    cls = dict(all_meta_learners())[name]
+    _, y, task = rows(cls)
+    X = np.random.default_rng(0).normal(size=(len(y), 10_000))
+    meta = quick(cls).fit(TaskCollection.from_arrays(X, y, task))
+    check_predictions(meta.fit_adapt(X[:4], y[:4]), X[:6])
+
+
+@pytest.mark.parametrize("name", ["MetaRidgeRegressor", "MetaLogisticRegression"])
+def test_mixed_models_refuse_more_weights_than_fit(name):
+    cls = dict(all_meta_learners())[name]
+    _, y, task = rows(cls)
+    X = np.zeros((len(y), 10_000))
+    with pytest.raises(ValueError, match="Make fewer columns"):
+        cls().fit(TaskCollection.from_arrays(X, y, task))
+
+
 @pytest.mark.parametrize("cls", LEARNERS)
 def test_clone_of_a_learner_that_failed_works(cls):
     X, y, task = rows(cls)

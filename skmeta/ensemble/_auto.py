@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from numbers import Real
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +10,6 @@ from sklearn.utils._param_validation import Interval
 from skmeta.ensemble._candidates import classifiers, n_folds, regressors
 from skmeta.ensemble._stacking import _ClassifierMixture, _RegressorMixture
 from skmeta.ensemble._stacking_base import BaseStacking, Candidates
-from skmeta.ensemble._stacking_episodes import Episodes, OutOfTask, side_by_side
 from skmeta.tasks import TaskCollection
 
 
@@ -46,22 +44,11 @@ class _BaseAuto(BaseStacking):
     def _n_folds(self, tasks: TaskCollection) -> int:
         return n_folds(tasks)
 
-    def _try(
-        self, candidates: Candidates, draws: OutOfTask
-    ) -> tuple[Candidates, list[Episodes], dict[str, str]]:
-        if self.time_budget is None:
-            return super()._try(candidates, draws)
-        start, said, skipped = time.monotonic(), [], {}
-        tried: Candidates = []
-        for name, candidate in candidates:
-            spent = time.monotonic() - start
-            # Fitting on all tasks in the end takes about as long as one fold did.
-            if tried and spent * (1 + 1 / len(draws.folds)) >= self.time_budget:
-                skipped[name] = f"{self.time_budget:g} s were spent"
-                continue
-            tried.append((name, candidate))
-            said.append(draws.predictions(candidate))
-        return tried, [side_by_side(list(parts)) for parts in zip(*said, strict=True)], skipped
+    def _reason_to_stop(self, seconds: float, n_folds: int) -> str | None:
+        # Fitting on all tasks in the end takes about as long as one fold did.
+        if self.time_budget is None or seconds * (1 + 1 / n_folds) < self.time_budget:
+            return None
+        return f"{self.time_budget:g} s were spent"
 
 
 class AutoMetaRegressor(_RegressorMixture, _BaseAuto):

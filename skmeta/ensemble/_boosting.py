@@ -61,6 +61,10 @@ class BaseMetaBoosting(FewShotValidation, BaseMetaLearner):
 
     # ------------------------------------------------------------------ learning
 
+    @property
+    def _n_parts_of_fit(self) -> int:
+        return 5 if self.prior == "both" else 3
+
     def _fit_tasks(self, tasks: TaskCollection) -> None:
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         rng = np.random.default_rng(seed)
@@ -71,16 +75,22 @@ class BaseMetaBoosting(FewShotValidation, BaseMetaLearner):
         self._priors = Priors(pooled)
         inputs = self._priors.join(rows, [one.out_of_task for one in pooled])
         chosen = self._choose(table.row_lists(), rng)
-        self._processes = [self._learn_process(each, table.y, chosen) for each in inputs]
-        self._validate_candidates(inputs, rows, table, rng)
+        self._processes = []
+        for each in inputs:
+            with self._progress.part("process"):
+                self._processes.append(self._learn_process(each, table.y, chosen))
+        with self._progress.part("few-shot validation"):
+            self._validate_candidates(inputs, rows, table, rng)
 
     def _pool(self, rows: Rows, table: RowTable, seed: int) -> list[PooledModel]:
         y, row_task, n_classes = table.y, table.row_task, self._n_classes()
         found = []
         if self.prior != "linear":
-            found.append(pool_trees(rows, y, row_task, self._n_categorical, n_classes, seed))
+            with self._progress.part("pooled trees"):
+                found.append(pool_trees(rows, y, row_task, self._n_categorical, n_classes, seed))
         if self.prior != "boosting":
-            found.append(pool_linear(rows, y, row_task, n_classes))
+            with self._progress.part("pooled linear model"):
+                found.append(pool_linear(rows, y, row_task, n_classes))
         return [self._to_outputs(pooled) for pooled in found]
 
     def _choose(

@@ -10,6 +10,7 @@ from skmeta.ensemble._boosting_classifier import MetaBoostingClassifier
 from skmeta.ensemble._boosting_regressor import MetaBoostingRegressor
 from skmeta.ensemble._pooled_learner import PooledClassifier, PooledRegressor
 from skmeta.linear_model import MetaLogisticRegression, MetaRidgeRegressor
+from skmeta.linear_model._base import is_too_wide
 from skmeta.svm import MetaSVR
 from skmeta.tasks import TaskCollection
 from skmeta.tree import MetaForestClassifier, MetaForestRegressor
@@ -20,8 +21,8 @@ Strategy = Literal["random", "first"]
 # Below, what differs between learners drowns in the noise between tasks: the simple ones are tried.
 _FEW_TASKS = 10
 _FEW_ROWS = 100
-# Up to here, time is no object: learners that are expensive for their size are tried too, and each
-# is fitted on more of the tasks, as it will be in the end.
+# Up to here, time is no object: learners are fitted on more of the tasks, as in the end. Support
+# vectors are tried as well, whose cost grows faster than what they add.
 _MANY_ROWS = 2000
 # Gain in log evidence per row at which a logistic mixed model is good enough to be weighed; its
 # default takes twice as long for what is not seen in predictions.
@@ -50,41 +51,41 @@ def regressors(
     candidates : list of (str, meta-learner)
         Cheap ones first.
     """
-    found: Candidates = [
-        ("pooled linear", PooledRegressor("linear")),
-        ("linear mixed model", MetaRidgeRegressor()),
-    ]
+    found: Candidates = [("pooled linear", PooledRegressor("linear"))]
+    if not is_too_wide(len(tasks), tasks.X.shape[1] + 1):
+        found.append(("linear mixed model", MetaRidgeRegressor()))
     if is_small(tasks):
         return found
-    found += [("pooled boosting", PooledRegressor("boosting")), ("support vectors", MetaSVR())]
+    found.append(("pooled boosting", PooledRegressor("boosting")))
     if tasks.n_rows <= _MANY_ROWS:
-        forest = MetaForestRegressor(support_strategy=support_strategy, random_state=random_state)
-        found.append(("forest", forest))
-    boosting = MetaBoostingRegressor(support_strategy=support_strategy, random_state=random_state)
-    return [*found, ("boosting and processes", boosting)]
+        found.append(("support vectors", MetaSVR()))
+    options: dict[str, Any] = {"support_strategy": support_strategy, "random_state": random_state}
+    return [
+        *found,
+        ("forest", MetaForestRegressor(**options)),
+        ("boosting and processes", MetaBoostingRegressor(**options)),
+    ]
 
 
 def classifiers(
     tasks: TaskCollection, *, support_strategy: Strategy = "random", random_state: int = 0
 ) -> Candidates:
     """Candidates for classes; the parameters are those of :func:`regressors`."""
-    found: Candidates = [
-        ("pooled linear", PooledClassifier("linear")),
-        ("logistic mixed model", MetaLogisticRegression(tol=_TOL)),
-    ]
+    n_free = max(len(np.unique(tasks.y)) - 1, 1)
+    found: Candidates = [("pooled linear", PooledClassifier("linear"))]
+    if not is_too_wide(len(tasks), n_free * (tasks.X.shape[1] + 1)):
+        found.append(("logistic mixed model", MetaLogisticRegression(tol=_TOL)))
     if is_small(tasks):
         return found
-    found.append(("pooled boosting", PooledClassifier("boosting")))
-    if tasks.n_rows <= _MANY_ROWS:
-        forest = MetaForestClassifier(support_strategy=support_strategy, random_state=random_state)
-        found.append(("forest", forest))
-    n_free = max(len(np.unique(tasks.y)) - 1, 1)
-    boosting = MetaBoostingClassifier(
-        support_strategy=support_strategy,
-        max_kernel_rows=max(_MAX_LOGITS // n_free, _FEW_ROWS),
-        random_state=random_state,
-    )
-    return [*found, ("boosting and processes", boosting)]
+    options: dict[str, Any] = {"support_strategy": support_strategy, "random_state": random_state}
+    max_kernel_rows = max(_MAX_LOGITS // n_free, _FEW_ROWS)
+    boosting = MetaBoostingClassifier(max_kernel_rows=max_kernel_rows, **options)
+    return [
+        *found,
+        ("pooled boosting", PooledClassifier("boosting")),
+        ("forest", MetaForestClassifier(**options)),
+        ("boosting and processes", boosting),
+    ]
 
 
 def is_small(tasks: TaskCollection) -> bool:

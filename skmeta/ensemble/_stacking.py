@@ -9,9 +9,10 @@ from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import _BaseComposition
 
 from skmeta.base import BaseMetaLearner, MetaClassifierMixin, MetaRegressorMixin
+from skmeta.ensemble._between_shots import interpolate
 from skmeta.ensemble._opinion_pools import log_pool
 from skmeta.ensemble._pooled_learner import BasePooled, PooledClassifier, PooledRegressor
-from skmeta.ensemble._stacking_base import BaseStacking, Candidates, interpolate
+from skmeta.ensemble._stacking_base import BaseStacking, Candidates
 from skmeta.ensemble._stacking_episodes import Episodes, log_proba, predicts_std
 from skmeta.ensemble._weigh_std import Spread, learn_spread, mix
 from skmeta.linear_model import MetaLogisticRegression, MetaRidgeRegressor
@@ -174,7 +175,8 @@ class MetaStackingRegressor(_NamedEstimators, _RegressorMixture):
     folds, adapted to a few rows of each task of the fold, and predicts others. The weights are not
     negative, have the sum one, and minimise the mean squared error of the mixture [1]_ [2]_ at each
     number of shots, shrunken towards weights that all numbers of shots share; between numbers of
-    shots they are interpolated. Then the candidates are fitted on all tasks.
+    shots they are interpolated, and beyond the largest the weight of what ignores the support goes
+    down. Then the candidates are fitted on all tasks.
 
     A guard keeps the mixture from being worse than a model that ignores the support: the weights of
     all other candidates are reduced as far as they do not beat the best :class:`PooledRegressor` by
@@ -272,8 +274,9 @@ class MetaStackingClassifier(_NamedEstimators, _ClassifierMixture):
     The training tasks are divided into folds. Each candidate is fitted on the tasks of the other
     folds, adapted to a few rows of each task of the fold, and predicts others. The weights are not
     negative and minimise the log-loss of the pool [1]_ at each number of shots, shrunken towards
-    weights that all numbers of shots share; between numbers of shots they are interpolated. Then
-    the candidates are fitted on all tasks.
+    weights that all numbers of shots share; between numbers of shots they are interpolated, and
+    beyond the largest the weight of what ignores the support goes down. Then the candidates are
+    fitted on all tasks.
 
     A guard keeps the mixture from being worse than a model that ignores the support: the weights of
     all other candidates are reduced as far as they do not beat the best :class:`PooledClassifier`

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
@@ -13,6 +15,8 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmeta.base import BaseMetaLearner
+from skmeta.base._progress import is_part_of_a_fit
+from skmeta.ensemble._between_shots import extrapolate, interpolate
 from skmeta.ensemble._mixing import CAUTION
 from skmeta.ensemble._opinion_pools import LogLoss, PoolLoss, SquaredLoss
 from skmeta.ensemble._pooled_learner import BasePooled
@@ -61,6 +65,8 @@ class BaseStacking(BaseMetaLearner):
 
     # ------------------------------------------------------------------ learning
 
+    _n_parts_of_fit = 2
+
     def _fit_tasks(self, tasks: TaskCollection) -> None:
         if not self.shared_target_:
             what = "classes" if is_classifier(self) else "target"
@@ -100,8 +106,40 @@ class BaseStacking(BaseMetaLearner):
         Returns the candidates that were tried; what they say, side by side, for each number of
         shots; and why the others were not tried.
         """
-        said = [draws.predictions(candidate) for _, candidate in candidates]
-        return candidates, [side_by_side(list(parts)) for parts in zip(*said, strict=True)], {}
+        start, reason, skipped = time.monotonic(), None, {}
+        tried: Candidates = []
+        said: list[list[Episodes]] = []
+        with self._progress.part("candidates", len(candidates) * len(draws.folds)) as progress:
+            for name, candidate in candidates:
+                if tried and reason is None:
+                    reason = self._reason_to_stop(time.monotonic() - start, len(draws.folds))
+                if reason is None:
+                    try:
+                        said.append(draws.predictions(candidate, progress))
+                        tried.append((name, candidate))
+                    except KeyboardInterrupt:
+                        if not self._can_go_on_with(tried):
+                            raise
+                        reason = "interrupted"
+                if reason is not None:
+                    skipped[name] = reason
+        return tried, [side_by_side(list(parts)) for parts in zip(*said, strict=True)], skipped
+
+    def _reason_to_stop(self, seconds: float, n_folds: int) -> str | None:
+        """Why no further candidate is tried after so many seconds; None if one is."""
+        return None
+
+    def _can_go_on_with(self, tried: Candidates) -> bool:
+        """Whether the candidates that were tried before Ctrl-C will do; says so if they will."""
+        if is_part_of_a_fit(self) or not (_pooled(tried) if self.guard else tried):
+            return False
+        warnings.warn(
+            f"The fit of {type(self).__name__} was interrupted. It goes on with the candidates "
+            f"that were tried by then: {', '.join(name for name, _ in tried)}. Interrupt it again "
+            "to stop that, too.",
+            stacklevel=2,
+        )
+        return True
 
     def _weigh(
         self, names: list[str], episodes: list[Episodes], pooled: list[int], skipped: dict[str, str]
@@ -162,9 +200,14 @@ class BaseStacking(BaseMetaLearner):
         """Fit the candidates that have a weight on all tasks; None stands for the others."""
         is_used = np.any(self.weights_ > 0, axis=0).tolist()
         self.estimators_: list[Any] = [
-            clone(candidate).fit(tasks) if used else None
+            clone(candidate) if used else None
             for (_, candidate), used in zip(candidates, is_used, strict=True)
         ]
+        with self._progress.part("all tasks", sum(is_used)) as progress:
+            for estimator in self.estimators_:
+                if estimator is not None:
+                    with progress.fit_of(estimator, "candidate"):
+                        estimator.fit(tasks)
         self.named_estimators_ = Bunch(
             **{name: e for (name, _), e in zip(candidates, self.estimators_, strict=True)}
         )
@@ -212,14 +255,13 @@ class BaseStacking(BaseMetaLearner):
         self._weights = weights[self._used]
 
     def _weights_at(self, n_rows: int) -> Array:
-        """Weights between the numbers of shots that were tried are those in between."""
-        return interpolate(n_rows, self.shots_, self.weights_)
-
-
-def interpolate(n_rows: int, shots: NDArray[np.intp], values: Array) -> Array:
-    """Values at a number of rows, linear in its logarithm between the numbers of `shots`."""
-    at, knots = np.log1p(n_rows), np.log1p(shots)
-    return np.array([np.interp(at, knots, column) for column in values.T])
+        """Weights at a number of shots, also one that was not tried."""
+        weights = interpolate(n_rows, self.shots_, self.weights_)
+        most = int(self.shots_[-1])
+        if n_rows <= most or not most:
+            return weights
+        ignores_support = np.array([isinstance(meta, BasePooled) for meta in self.estimators_])
+        return extrapolate(weights, ignores_support, n_rows / most)
 
 
 def _pooled(candidates: Candidates) -> list[int]:

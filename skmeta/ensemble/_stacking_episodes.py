@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 
+from skmeta.base._progress import Progress
 from skmeta.tasks import TaskCollection, split_support_query
 from skmeta.tasks._table import take_rows
 
@@ -104,12 +105,14 @@ class OutOfTask:
         order = np.random.default_rng(random_state).permutation(len(tasks))
         self.folds = np.array_split(order, min(n_folds, len(tasks)))
 
-    def predictions(self, candidate: Any) -> list[Episodes]:
+    def predictions(self, candidate: Any, progress: Progress) -> list[Episodes]:
         """What one candidate says at each number of shots."""
         parts: list[list[Episodes]] = [[] for _ in self.shots]
         for held in self.folds:
             others = np.setdiff1d(np.arange(len(self.tasks)), held)
-            meta = clone(candidate).fit(self.tasks[others])
+            meta = clone(candidate)
+            with progress.fit_of(meta, "validation"):
+                meta.fit(self.tasks[others])
             for part, shots in zip(parts, self.shots, strict=True):
                 part += self._episodes(meta, held, shots)
         return [_stack_rows(part) for part in parts]

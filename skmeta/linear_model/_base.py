@@ -16,6 +16,13 @@ from skmeta.base import BaseMetaLearner, TablePreprocessor
 from skmeta.linear_model._shape import Structure
 
 _INDICATOR = "missingindicator_"  # what scikit-learn's imputers put before a column's name
+# Largest size of the matrices of the tasks' weights; what is computed from them takes some more.
+_MAX_BYTES = 2**31
+
+
+def is_too_wide(n_tasks: int, n_weights: int) -> bool:
+    """Whether matrices of so many weights would not fit, one for each task."""
+    return 8 * n_tasks * n_weights**2 > _MAX_BYTES
 
 
 class BaseMetaLinear(BaseMetaLearner):
@@ -40,6 +47,14 @@ class BaseMetaLinear(BaseMetaLearner):
 
     def _design(self, X: np.ndarray) -> np.ndarray:
         return np.column_stack([np.ones(len(X)), X]) if self.fit_intercept else X
+
+    def _check_width(self, n_tasks: int, n_weights: int) -> None:
+        if is_too_wide(n_tasks, n_weights):
+            raise ValueError(
+                f"{type(self).__name__} keeps {n_weights} x {n_weights} numbers for each task, "
+                f"which are too many for {n_tasks} tasks. Make fewer columns, for example by a "
+                "preprocessor that ends with a PCA."
+            )
 
     def _check_converged(self, converged: bool) -> None:
         if not converged:

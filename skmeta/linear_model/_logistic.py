@@ -158,6 +158,7 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLinear):
                 f"{self.classes_.item()!r}."
             )
         self.varies_ = self._varying()
+        self._check_width(len(tasks), len(self.varies_) * (len(self.classes_) - 1))
         self.contrasts_ = contrasts(len(self.classes_))
         self._rows: LogisticTasks | None = self._read_rows(tasks)
         self._learn(self._rows, init=None)

@@ -137,6 +137,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLinear):
 
     def _fit_tasks(self, tasks: TaskCollection) -> None:
         self.varies_ = self._varying()
+        self._check_width(len(tasks), len(self.varies_))
         # Sums of squares lose digits to a mean that is far from zero.
         self._y_offset = float(tasks.y.mean()) if self.fit_intercept else 0.0
         self._statistics: LinearStatistics | None = self._summarise(tasks)

@@ -24,11 +24,17 @@ def with_classes(tasks):
 
 
 def test_candidates_by_size_and_kind():
-    for candidates in (regressors, classifiers):
-        few, many = ([name for name, _ in candidates(tasks)] for tasks in (SMALL, LARGE))
+    for candidates, kind in ((regressors, lambda tasks: tasks), (classifiers, with_classes)):
+        few, many = ([name for name, _ in candidates(kind(tasks))] for tasks in (SMALL, LARGE))
         assert len(few) == 2
         assert set(few) < set(many)
         assert {"pooled linear", "pooled boosting"} <= set(many)
+
+
+def test_no_mixed_model_of_more_weights_than_fit():
+    wide = make_linear_tasks(n_tasks=20, n_rows=12, n_features=10_000, random_state=0)
+    assert "linear mixed model" not in dict(regressors(wide))
+    assert "logistic mixed model" not in dict(classifiers(with_classes(wide)))
 
 
 def test_linear_tasks_get_the_linear_mixed_model():
