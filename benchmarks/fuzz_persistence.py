@@ -39,9 +39,12 @@ from skmeta.persistence import _container
 
 
 def models() -> dict[str, Any]:
-    """Adapted models, small ones of each sort: linear, trees, support vectors, nets, boosting."""
+    """Adapted models, small ones of each sort: linear, trees, support vectors, nets, searches."""
+    from scipy.stats import loguniform
     from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
+    from sklearn.linear_model import Ridge
 
+    space = {"alpha": loguniform(0.01, 1), "solver": ["svd", "cholesky"]}
     tasks = make_linear_tasks(8, 12, 3, noise=0.1, random_state=0)
     learners = {
         "linear": skmeta.MetaRidgeRegressor(),
@@ -50,6 +53,7 @@ def models() -> dict[str, Any]:
         "net": skmeta.MAMLRegressor(max_epochs=1, random_state=0),
         "boosting": skmeta.PooledRegressor(GradientBoostingRegressor(n_estimators=3)),
         "histogram": skmeta.PooledRegressor(HistGradientBoostingRegressor(max_iter=3)),
+        "search": skmeta.MetaSearchCV(Ridge(), space, n_trials=2, cv=2, random_state=0),
     }
     return {
         name: learner.fit(tasks).fit_adapt(tasks[0].X, tasks[0].y)
@@ -190,6 +194,7 @@ def hostile(folder: Path) -> dict[str, bytes]:
         **_hostile_names(owned),
         **_hostile_indices(),
         **_hostile_archives(owned),
+        **_hostile_studies(),
         "object array by dtype": of_document(
             [array | {"array": "0", "dtype": "|O", "shape": [1]}], **{"0": np.zeros(8, np.uint8)}
         ),
@@ -394,6 +399,27 @@ def _hostile_archives(owned: str) -> dict[str, bytes]:
         "no archive": of_document(
             [{"kind": "sklearn:skops", "array": "0"}], **{"0": np.zeros(100, np.uint8)}
         ),
+    }
+
+
+def _hostile_studies() -> dict[str, bytes]:
+    """Studies that would be long work, or are none."""
+    choices = {"name": "CategoricalDistribution", "attributes": {"choices": [*range(10**4)]}}
+    trial = {"state": "COMPLETE", "values": [0.0], "times": ["2026-01-01"] * 2, "params": {"x": 1}}
+    trial |= {"distributions": {"x": 0}, "intermediate": [], "attributes": [{}, {}]}
+
+    def study(trials: str, distribution: Any = choices, n_directions: int = 1) -> bytes:
+        entry = {"kind": "optuna:study", "name": "a", "directions": ["MAXIMIZE"] * n_directions}
+        entry |= {"distributions": [json.dumps(distribution)], "trials": trials}
+        return of_document([entry | {"attributes": "{}"}])
+
+    return {
+        "a study of many choices in many trials": study(json.dumps([trial] * 10**4)),
+        "a study of no trials": study("3"),
+        "a study of deep trials": study("[" * 10**6),
+        "a study of a trial that is not finished": study(json.dumps([trial | {"values": None}])),
+        "a study of another distribution": study("[]", {"name": "system", "attributes": {}}),
+        "a study in many directions": study("[]", n_directions=10**6),
     }
 
 

@@ -8,8 +8,8 @@ from importlib import import_module
 from skmeta.persistence._kind import Kind
 
 # In the order in which an object is offered to them.
-_MODULES = ("_builtin", "_numpy", "_scipy", "_torch", "_skorch", "_sklearn", "_objects")
-_NEEDS = {"_torch": "torch", "_skorch": "skorch"}
+_MODULES = ("_builtin", "_numpy", "_scipy", "_torch", "_skorch", "_optuna", "_sklearn", "_objects")
+_NEEDS = {"_torch": "torch", "_skorch": "skorch", "_optuna": "optuna"}
 
 
 def kinds_to_write() -> list[Kind]:

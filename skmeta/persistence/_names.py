@@ -20,6 +20,7 @@ _PACKAGES_OF_CLASSES = (
     "torch.nn.modules",
     "torch.optim",
     "optuna.distributions",
+    "optuna.pruners",
 )
 # Where functions are trusted: they compute, and touch nothing else.
 _PACKAGES_OF_FUNCTIONS = (
@@ -28,7 +29,10 @@ _PACKAGES_OF_FUNCTIONS = (
     "sklearn.metrics",
     "torch.nn.functional",
 )
-_FUNCTIONS = ("sklearn.utils.validation.check_array",)  # in gradient boosting with categories
+_FUNCTIONS = (
+    "skmeta.model_selection._metafeatures._extract.metafeatures",
+    "sklearn.utils.validation.check_array",  # in gradient boosting with categories
+)
 _PACKAGES_OF_UFUNCS = ("numpy", "scipy.special")
 _NOT_THERE = frozenset({"conftest", "datasets", "externals", "persistence", "testing", "tests"})
 _LONGEST = 300  # characters of a name

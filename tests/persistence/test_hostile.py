@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 import skmeta
 from skmeta import PersistenceError
@@ -38,6 +39,7 @@ def files(tmp_path_factory):
         "linear": skmeta.MetaRidgeRegressor(),
         "tree": skmeta.MetaDecisionTreeRegressor(random_state=0),
         "net": skmeta.MAMLRegressor(max_epochs=1, random_state=0),
+        "search": skmeta.MetaSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2, random_state=0),
     }
     for name, learner in learners.items():
         model = learner.fit(tasks).fit_adapt(tasks[0].X, tasks[0].y)

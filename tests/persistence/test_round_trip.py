@@ -22,7 +22,6 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 import skmeta
-from skmeta import Task
 from skmeta.datasets import make_linear_tasks
 from skmeta.nets import MLP
 
@@ -234,26 +233,6 @@ def test_a_kept_stream_is_saved_too(tmp_path):
     assert_array_equal(
         loaded.partial_fit(TASKS[3:]).predict(X), meta.partial_fit(TASKS[3:]).predict(X)
     )
-
-
-def test_a_search(tmp_path):
-    search = skmeta.MetaSearchCV(SVC(), {"C": loguniform(1e-2, 1e2)}, n_trials=3, random_state=0)
-    data = Task(X, np.arange(12) % 2)
-    loaded = again(search, tmp_path)
-    first, second = (each.fit(data.X, data.y) for each in (search, loaded))
-    assert first.best_params_ == second.best_params_
-    with pytest.raises(skmeta.PersistenceError, match=r"optuna[\w.]* cannot be saved"):
-        skmeta.save(first, tmp_path / "file")
-    best = again(first.best_estimator_, tmp_path)
-    assert_array_equal(best.predict(X), first.predict(X))
-
-
-def test_a_prior_of_hyperparameters(tmp_path):
-    configs = [{"C": 2.0**i, "kernel": ["rbf", "linear"][i % 2]} for i in range(8)]
-    scores = [[-abs(i - best) for i in range(8)] for best in (2, 3, 6)]
-    prior = skmeta.model_selection.HyperparameterPrior(random_state=0).fit(scores, configs)
-    loaded = again(prior, tmp_path)
-    assert loaded.propose() == prior.propose()
 
 
 # ---------------------------------------------------------------------- what cannot be saved
