@@ -10,7 +10,8 @@ has to adapt.
 
 Here, the meta-learner is :class:`~skmeta.PrototypeClassifier`: it learns an embedding in which the
 images of a class lie around their mean, and assigns a new image to the nearest mean. It is compared
-with ordinary classifiers fitted to the very same examples.
+with ordinary classifiers fitted to the very same examples; and with the same network trained in the
+ordinary way, to name the characters that it learns from.
 
 Every choice below, the opponents' settings included, was made on the digits 0 to 5 alone, by
 training on some of them and testing on the others.
@@ -29,6 +30,9 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, LabelEncoder, Normalizer
+from skorch import NeuralNetClassifier
 
 from skmeta import PrototypeClassifier, make_n_way_tasks, split_support_query
 
@@ -123,6 +127,47 @@ meta = PrototypeClassifier(
 ).fit(tasks)
 
 # %%
+# The same network, trained as usual
+# ----------------------------------
+# A fair opponent has learned from the same characters too. The same embedding gets a last layer
+# that names them, is trained as any classifier, and sees as many images as the meta-learner. For
+# the new digits the last layer is dropped, and a logistic regression of the embedding's outputs,
+# scaled to unit length, is fitted to the examples.
+
+
+class Naming(torch.nn.Module):
+    """The embedding, and a layer with an output for each character."""
+
+    def __init__(self, n_characters, n_outputs=64):
+        super().__init__()
+        self.embedding = Embedding(64, n_outputs)
+        self.last = torch.nn.Linear(4 * n_outputs + 64, n_characters)
+
+    def forward(self, X):
+        return self.last(self.embedding(X))
+
+
+torch.manual_seed(0)
+naming = NeuralNetClassifier(
+    Naming(len(np.unique(names))),
+    criterion=torch.nn.CrossEntropyLoss,
+    optimizer=torch.optim.Adam,
+    lr=3e-3,
+    max_epochs=round(tasks.n_rows / len(characters)),
+    batch_size=128,
+    iterator_train__shuffle=True,
+    train_split=None,
+    verbose=0,
+).fit(characters.astype(np.float32), LabelEncoder().fit_transform(names))
+
+
+def embed(X):
+    """Outputs of the embedding that was trained to name characters."""
+    with torch.no_grad():
+        return naming.module_.embedding.eval()(torch.as_tensor(X, dtype=torch.float32)).numpy()
+
+
+# %%
 # New digits
 # ----------
 # 200 tasks for each number of examples ("shots"), all of them with the digits 6 to 9. The examples
@@ -134,6 +179,9 @@ opponents = {
     "Nearest neighbour": KNeighborsClassifier(n_neighbors=1),
     "Logistic regression": LogisticRegression(C=10, max_iter=500),
     "Random forest": RandomForestClassifier(n_estimators=100, random_state=0),
+    "Pretrained network": make_pipeline(
+        FunctionTransformer(embed), Normalizer(), LogisticRegression(C=10, max_iter=500)
+    ),
 }
 
 
@@ -177,7 +225,10 @@ for name, result in results.items():
 
 # %%
 # Is the meta-learner better at five examples of each digit, beyond doubt? Its interval should lie
-# above the others'.
+# above the others'. It does, but for the network that was trained as usual, which comes close: most
+# of the gain is in what the characters taught, and little in teaching it by tasks. (On the digits
+# 0 to 5, three of which were to be told apart after learning from the other three, that network was
+# even ahead by one point.)
 
 five = shots.index(5)
 _, lowest, _ = results["Meta-learner"][five]
@@ -197,6 +248,7 @@ styles = {  # the colours of Okabe and Ito, which everyone can tell apart
     "Nearest neighbour": {"color": "#D55E00", "marker": "s"},
     "Logistic regression": {"color": "#009E73", "marker": "^"},
     "Random forest": {"color": "#CC79A7", "marker": "D"},
+    "Pretrained network": {"color": "#E69F00", "marker": "v"},
 }
 plt.rcParams["font.size"] = 13
 figure, axes = plt.subplots(figsize=(6.4, 5), layout="constrained")
