@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from skmeta.closed_form._gaussian import _GaussianRegressor
+from skmeta.closed_form._rates import with_quick_scales
 from skmeta.episodic import parameters
 from skmeta.nets import DeepKernel
 
@@ -32,7 +33,8 @@ class DeepKernelRegressor(_GaussianRegressor):
         None takes the square root of their number, of which order distances are.
     noise : float, default=0.1
         Variance of the noise, in units of the normalised target; where training starts from if
-        `learn_prior`. What is learned is never below 1e-4, a deviation of 1 %.
+        `learn_prior`. What is learned is never below 1e-4, a deviation of 1 %, nor below a
+        millionth of the amplitude.
     learn_prior : bool, default=True
         Whether to learn the mean (linear in the embedding), the amplitude, the length scales and
         the noise. Otherwise the mean is zero, in units of the normalised target, and the amplitude
@@ -80,6 +82,9 @@ class DeepKernelRegressor(_GaussianRegressor):
         "noise": [Interval(Real, 0, None, closed="neither")],
         "learn_prior": ["boolean"],
     }
+
+    def _optimizer_options(self) -> dict[str, Any]:
+        return with_quick_scales(super()._optimizer_options(), self.optimizer, self.lr)
 
     def _make_on_embedding(
         self, embedding: nn.Module, n_features: int, n_outputs: int

@@ -1,27 +1,33 @@
-"""Gaussian process classifiers over a learned embedding."""
+"""Gaussian process classifiers over a learned embedding, by one of two approximations."""
 
 from __future__ import annotations
 
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from skmeta.closed_form._rates import with_quick_scales
 from skmeta.episodic import EmbeddingMetaLearner, OpenClassesMixin, StreamingMixin, parameters
-from skmeta.nets import DirichletKernel
+from skmeta.nets import DirichletKernel, LaplaceKernel
 
 
 @parameters
 class DeepKernelClassifier(OpenClassesMixin, StreamingMixin, EmbeddingMetaLearner):
     """Classifier by Gaussian processes over a learned embedding.
 
-    Labels are turned into observations of one Gaussian process for each class, noisy such that
-    probabilities have a Dirichlet distribution [1]_. These processes are exact, so that further
-    rows can be absorbed, and their uncertainty enters the probabilities: far from the support of a
-    task, its classes are about as probable as before. The embedding and the kernel are trained such
-    that the query of a task is probable given its support (as in deep kernel transfer [2]_). A new
-    task may have any number of classes, also ones that no training task had.
+    Each class of a task has a Gaussian process, whose uncertainty enters the probabilities: far
+    from the support of a task, its classes are about as probable as before. The embedding and the
+    kernel are trained such that the query of a task is probable given its support (as in deep
+    kernel transfer [2]_). A new task may have any number of classes, also ones that no training
+    task had.
+
+    Labels are not normal, and there are two approximations. By default they are turned into noisy
+    observations of the processes, such that probabilities have a Dirichlet distribution [1]_;
+    regression on these is exact, and absorbs further rows at little cost. Laplace's approximation
+    [3]_ keeps the labels and takes the posterior for a normal distribution around its mode, which
+    has to be found anew with each further row.
 
     The cost of adaptation grows with the cube of the number of support rows: some hundreds are
     fine.
@@ -35,13 +41,15 @@ class DeepKernelClassifier(OpenClassesMixin, StreamingMixin, EmbeddingMetaLearne
     length_scale : float or None, default=None
         Length scale of each feature of the embedding; where training starts from if `learn_prior`.
         None takes the square root of their number, of which order distances are.
+    approximation : {"dirichlet", "laplace"}, default="dirichlet"
+        How the likelihood of labels is approximated.
     alpha_epsilon : float, default=0.01
-        What is added to the labels 0 and 1; where training starts from if `learn_prior`. The
-        smaller, the surer is a label.
+        For "dirichlet" alone: what is added to the labels 0 and 1; where training starts from if
+        `learn_prior`. The smaller, the surer is a label.
     learn_prior : bool, default=True
         Whether to learn the kernel, `alpha_epsilon` and the means of the processes. Where classes
         mean the same in all tasks, these are linear in the embedding: the prediction before any
-        support.
+        support. Otherwise the amplitude of the kernel is 10 ("dirichlet") or 4 ("laplace").
     {{class_weight}}
     {{training}}
 
@@ -56,6 +64,8 @@ class DeepKernelClassifier(OpenClassesMixin, StreamingMixin, EmbeddingMetaLearne
        processes for large-scale calibrated classification. NeurIPS. Equations 4 and 5.
     .. [2] Patacchiola, Turner, Crowley, O'Boyle & Storkey (2020). Bayesian meta-learning for the
        few-shot setting via deep kernels. NeurIPS.
+    .. [3] Rasmussen & Williams (2006). Gaussian processes for machine learning. MIT Press.
+       Sections 3.4 and 3.5.
 
     Examples
     --------
@@ -79,25 +89,31 @@ class DeepKernelClassifier(OpenClassesMixin, StreamingMixin, EmbeddingMetaLearne
 
     kernel: str = "rbf"
     length_scale: float | None = None
+    approximation: str = "dirichlet"
     alpha_epsilon: float = 0.01
     learn_prior: bool = True
 
     _parameter_constraints: ClassVar[dict] = {
         "kernel": [StrOptions({"rbf", "cosine", "linear", "spectral_mixture"})],
         "length_scale": [Interval(Real, 0, None, closed="neither"), None],
+        "approximation": [StrOptions({"dirichlet", "laplace"})],
         "alpha_epsilon": [Interval(Real, 0, None, closed="neither")],
         "learn_prior": ["boolean"],
     }
 
+    def _optimizer_options(self) -> dict[str, Any]:
+        return with_quick_scales(super()._optimizer_options(), self.optimizer, self.lr)
+
     def _make_on_embedding(
         self, embedding: nn.Module, n_features: int, n_outputs: int
-    ) -> DirichletKernel:
+    ) -> DirichletKernel | LaplaceKernel:
+        options: dict[str, Any] = {
+            "kernel": self.kernel,
+            "length_scale": self.length_scale,
+            "learn_prior": self.learn_prior,
+        }
+        if self.approximation == "laplace":
+            return LaplaceKernel(embedding, n_features, n_outputs, **options)
         return DirichletKernel(
-            embedding,
-            n_features,
-            n_outputs,
-            kernel=self.kernel,
-            length_scale=self.length_scale,
-            alpha_epsilon=self.alpha_epsilon,
-            learn_prior=self.learn_prior,
+            embedding, n_features, n_outputs, alpha_epsilon=self.alpha_epsilon, **options
         )

@@ -23,6 +23,7 @@ from skmeta.nets._dirichlet_kernel import DirichletKernel
 from skmeta.nets._dual_head import DualHead
 from skmeta.nets._embedding import EmbeddingLearner
 from skmeta.nets._episode import Episode, Learner
+from skmeta.nets._expected_softmax import expected_softmax
 from skmeta.nets._functional import (
     forward_shared,
     forward_tasks,
@@ -37,6 +38,7 @@ from skmeta.nets._imaml import IMAML
 from skmeta.nets._in_context import InContextNet
 from skmeta.nets._inner_sgd import InnerOptimizer, InnerSGD, LearnedRate
 from skmeta.nets._kernels import SpectralMixture
+from skmeta.nets._laplace_kernel import LaplaceKernel
 from skmeta.nets._linear_head import LinearHead
 from skmeta.nets._logistic_head import LogisticHead
 from skmeta.nets._losses import cross_entropy, mask_classes, masked_mean, squared_error
@@ -89,6 +91,7 @@ __all__ = [
     "InContextNet",
     "InnerOptimizer",
     "InnerSGD",
+    "LaplaceKernel",
     "LearnedRate",
     "Learner",
     "LinearHead",
@@ -123,6 +126,7 @@ __all__ = [
     "conjugate_gradients",
     "crammer_singer_dual",
     "cross_entropy",
+    "expected_softmax",
     "forward_shared",
     "forward_tasks",
     "gaussian_nll",

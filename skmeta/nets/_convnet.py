@@ -10,7 +10,7 @@ from skmeta.nets._batch_norm import TaskBatchNorm
 class ConvNet(nn.Module):
     """The small convolutional network of the few-shot literature ("Conv4") [1]_ [2]_.
 
-    Each block is a 3 x 3 convolution, a batch normalisation, a ReLU and a 2 x 2 max-pooling. Rows
+    Each block is a 3 x 3 convolution, a batch normalisation, a 2 x 2 max-pooling and a ReLU. Rows
     are flat, as scikit-learn keeps its inputs two-dimensional, and are turned into images inside.
     Batch normalisation is transductive by default: it uses the statistics of the rows at hand, and
     none are kept from training (see :class:`TaskBatchNorm`).
@@ -102,6 +102,7 @@ def _block(
         # Without a bias, which the normalisation would take away again.
         nn.Conv2d(n_inputs, n_channels, kernel_size=3, padding=1, bias=False),
         norm(n_channels),
-        nn.ReLU(),
+        # The same as a ReLU before the pooling, which would have four times the pixels.
         nn.MaxPool2d(2),
+        nn.ReLU(),
     )

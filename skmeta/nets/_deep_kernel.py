@@ -49,8 +49,9 @@ class DeepKernel(GaussianProcess):
         Whether to learn mean, amplitude, length scales and noise. Otherwise the mean is zero and
         the amplitude one.
     min_noise : float, default=1e-4
-        Added to the noise for good, if it is learned. Where targets have no noise, likelihood would
-        grow until 32 bits do not hold the ratio of amplitude and noise.
+        Added to the noise for good, if it is learned, together with its hundredth times the
+        amplitude. Where targets have no noise, likelihood would grow until 32 bits do not hold the
+        ratio of amplitude and noise, which training does not survive.
 
     Raises
     ------
@@ -94,7 +95,8 @@ class DeepKernel(GaussianProcess):
     @property
     def noise(self) -> Tensor:
         """Variance of the noise, a scalar."""
-        return self.log_noise.exp() + self.min_noise
+        floor = self.min_noise * (1.0 + 0.01 * self.log_amplitude.exp())
+        return self.log_noise.exp() + floor
 
     def prior(self, n_tasks: int) -> State:
         """What is known of tasks without a support: the state that :meth:`adapt` starts from."""

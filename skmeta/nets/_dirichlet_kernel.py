@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from skmeta.nets._class_slots import class_members, pad_classes
+from skmeta.nets._expected_softmax import expected_softmax
 from skmeta.nets._gaussian_process import GaussianProcess, condition, solve_factor
-from skmeta.nets._losses import mask_classes
 from skmeta.nets._state import State
 from skmeta.nets._support import Support
 
@@ -28,13 +28,8 @@ class DirichletKernel(GaussianProcess):
 
     with a noise of its own for each row (eq. 4 and 5 of [1]_), which is exact and absorbs further
     rows. The embedding is that of deep kernel transfer [2]_. Probabilities are expected softmaxes
-    of the processes, not sampled but by a closed form that for two classes is MacKay's,
-
-    .. math:: p_c \propto \Big(\sum_k \exp \frac{\mu_k - \mu_c}
-              {\sqrt{1 + \tfrac{\pi}{8} (v_k + v_c)}}\Big)^{-1}
-
-    with the posterior means :math:`\mu` and variances :math:`v` (the mean-field approximation of
-    [3]_). Training minimises the cross-entropy of query rows.
+    of the processes (see :func:`expected_softmax`). Training minimises the cross-entropy of query
+    rows.
 
     Parameters
     ----------
@@ -62,8 +57,6 @@ class DirichletKernel(GaussianProcess):
        processes for large-scale calibrated classification. NeurIPS.
     .. [2] Patacchiola, Turner, Crowley, O'Boyle and Storkey (2020). Bayesian meta-learning for the
        few-shot setting via deep kernels. NeurIPS.
-    .. [3] Lu, Ie and Sha (2020). Mean-field approximation to Gaussian-softmax integral with
-       application to uncertainty estimation. arXiv:2006.07584.
 
     Examples
     --------
@@ -168,7 +161,9 @@ class DirichletKernel(GaussianProcess):
         gain = (explained * state["whitened"][:, :n_slots]).sum(dim=2)
         mean = self._class_means(embedded, n_slots)[:, :n_slots] + gain
         variance = self._variance(embedded).unsqueeze(1) - explained.square().sum(dim=2)
-        return _expected_softmax(mean.mT, variance.clamp(min=0.0).mT, class_mask)
+        variance = variance.clamp(min=0.0).mT
+        spread = variance.unsqueeze(-1) + variance.unsqueeze(-2)  # processes are independent
+        return expected_softmax(mean.mT, spread, class_mask)
 
     def _class_means(self, embedded: Tensor, n_slots: int) -> Tensor:
         """Prior means of all classes and of one without a row, of shape (B, C + 1, S)."""
@@ -179,11 +174,3 @@ def _more_classes(tensor: Tensor, n_slots: int) -> Tensor:
     """Give classes that are new the process of a class without a row, the last one."""
     missing = n_slots + 1 - tensor.shape[1]
     return torch.cat([tensor, tensor[:, -1:].expand(-1, missing, -1, -1)], dim=1)
-
-
-def _expected_softmax(mean: Tensor, variance: Tensor, class_mask: Tensor) -> Tensor:
-    """Logarithms of expected softmaxes, up to a constant, of shape (B, Q, C)."""
-    spread = 1.0 + math.pi / 8 * (variance.unsqueeze(-1) + variance.unsqueeze(-2))
-    differences = (mean.unsqueeze(-2) - mean.unsqueeze(-1)) / spread.sqrt()
-    others = mask_classes(differences.flatten(1, 2), class_mask).view_as(differences)
-    return mask_classes(-others.logsumexp(dim=-1), class_mask)

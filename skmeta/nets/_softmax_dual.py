@@ -101,18 +101,49 @@ def _objective(
 
 
 def _solve(kernel: Tensor, proba: Tensor, weight: Tensor, rhs: Tensor) -> Tensor:
-    """Solve (I + W K) x = rhs, where W is the Hessian of the cross-entropy.
-
-    W is diagonal, for each class, less a part that couples the classes of a row; the latter has the
-    rank of the number of rows.
-    """
-    root = (weight * proba).mT.sqrt().unsqueeze(-1)  # (B, C, S, 1)
+    """Solve (I + W K) x = rhs, where W is the Hessian of the cross-entropy."""
+    inner, coupling = softmax_curvature(kernel, proba, weight)
     rhs = rhs.mT.unsqueeze(-1)
-    eye = torch.eye(kernel.shape[-1], dtype=kernel.dtype, device=kernel.device)
-    factor = cholesky(eye + root * kernel.unsqueeze(1) * root.mT)
-    inner = root * torch.cholesky_inverse(factor) * root.mT
-    has_weight = weight > 0
-    coupling = cholesky(inner.sum(dim=1) + torch.where(has_weight, 0.0, 1.0) * eye)
     explained = inner @ (kernel.unsqueeze(1) @ rhs)
     shared = torch.cholesky_solve(explained.sum(dim=1), coupling).unsqueeze(1)
     return (rhs - explained + inner @ shared).squeeze(-1).mT
+
+
+def softmax_curvature(kernel: Tensor, proba: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Factor the Hessian of the cross-entropy together with the kernel.
+
+    The Hessian :math:`W` is diagonal, for each class, less a part that couples the classes of a
+    row; the latter has the rank of the number of rows. So
+    :math:`(K + W^{-1})^{-1}` has the blocks :math:`E_c [c = d] - E_c M^{-1} E_d` with
+    :math:`M = \sum_c E_c` (eq. 3.47 of [1]_).
+
+    Parameters
+    ----------
+    kernel : Tensor of shape (B, S, S)
+        Covariance of the rows.
+    proba : Tensor of shape (B, S, C)
+        Probabilities of the classes.
+    weight : Tensor of shape (B, S, 1)
+        Weight of each row.
+
+    Returns
+    -------
+    inner : Tensor of shape (B, C, S, S)
+        The matrices :math:`E_c`; zeros for rows of no weight.
+    coupling : Tensor of shape (B, S, S)
+        Cholesky factor of :math:`M`, with units for rows of no weight.
+
+    References
+    ----------
+    .. [1] Rasmussen and Williams (2006). Gaussian processes for machine learning. MIT Press.
+    """
+    diagonal = weight * proba
+    # The derivative of a root is infinite at zero: no row without weight, no class that does not
+    # exist must reach it.
+    root = torch.where(diagonal > 0, diagonal, 1.0).sqrt()
+    root = torch.where(diagonal > 0, root, 0.0).mT.unsqueeze(-1)  # (B, C, S, 1)
+    eye = torch.eye(kernel.shape[-1], dtype=kernel.dtype, device=kernel.device)
+    factor = cholesky(eye + root * kernel.unsqueeze(1) * root.mT)
+    inner = root * torch.cholesky_inverse(factor) * root.mT
+    coupling = cholesky(inner.sum(dim=1) + torch.where(weight > 0, 0.0, 1.0) * eye)
+    return inner, coupling

@@ -40,7 +40,7 @@ def processes():
     y = 5.0 + (factor @ rng.standard_normal((500, 20, 1)))[..., 0]
     tasks = TaskCollection(X.reshape(-1, 1), y.ravel(), np.arange(501) * 20)
     meta = DeepKernelRegressor(
-        module=None, preprocessor=None, lr=0.03, max_epochs=25, random_state=0
+        module=None, preprocessor=None, lr=0.01, max_epochs=25, random_state=0
     )
     return meta.fit(tasks[:300]), tasks[300:]
 

@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
-from skmeta import DeepKernelClassifier, TaskCollection, make_n_way_tasks, split_support_query
+from skmeta import DeepKernelClassifier, Task, TaskCollection, make_n_way_tasks, split_support_query
+
+APPROXIMATIONS = ["dirichlet", "laplace"]
 
 
-@pytest.fixture(scope="module")
-def processes():
+@pytest.fixture(scope="module", params=APPROXIMATIONS)
+def processes(request):
     """Tasks with smooth boundaries of their own, noisy, and what was learned of them."""
     rng = np.random.default_rng(0)
     X = rng.uniform(-2, 2, size=(500, 24, 2))
@@ -17,7 +21,12 @@ def processes():
     y = (rng.random((500, 24)) < 1 / (1 + np.exp(-logits))).astype(int)
     tasks = TaskCollection(X.reshape(-1, 2), y.ravel(), np.arange(501) * 24)
     meta = DeepKernelClassifier(
-        module=None, preprocessor=None, lr=0.03, max_epochs=15, random_state=0
+        module=None,
+        approximation=request.param,
+        preprocessor=None,
+        lr=0.01,
+        max_epochs=15,
+        random_state=0,
     )
     return meta.fit(tasks[:300]), tasks[300:]
 
@@ -47,13 +56,16 @@ def test_rows_one_by_one(processes):
     assert_allclose(model.predict_proba(X), whole.predict_proba(X), rtol=1e-8)
 
 
+@pytest.mark.parametrize("approximation", APPROXIMATIONS)
 @pytest.mark.parametrize("kernel", ["rbf", "cosine", "linear", "spectral_mixture"])
-def test_new_classes_that_arrive_later(kernel):
+def test_new_classes_that_arrive_later(kernel, approximation):
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(20), 15)
     X = 4.0 * rng.normal(size=(20, 4))[y] + rng.normal(size=(300, 4))
     train = make_n_way_tasks(X[y < 15], y[y < 15], n_way=3, n_query=5, n_tasks=60, random_state=0)
-    meta = DeepKernelClassifier(kernel=kernel, max_epochs=3, random_state=0).fit(train)
+    meta = DeepKernelClassifier(
+        kernel=kernel, approximation=approximation, max_epochs=3, random_state=0
+    ).fit(train)
     losses = meta.net_.history_[:, "train_loss"]
     assert losses[-1] < losses[0]
     rows = np.flatnonzero(y >= 15)[::5]
@@ -64,3 +76,23 @@ def test_new_classes_that_arrive_later(kernel):
     assert_array_equal(model.classes_, [15, 16, 17, 18, 19])
     assert_allclose(model.predict_proba(X), whole.predict_proba(X), rtol=1e-6, atol=1e-12)
     assert whole.score(X[y >= 15], y[y >= 15]) > 0.8
+
+
+def test_laplace_is_that_of_scikit_learn_for_two_classes():
+    """One process of the difference, with twice the kernel."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    y = np.where(X[:, 0] + 0.3 * rng.normal(size=40) > 0, "yes", "no")
+    meta = DeepKernelClassifier(
+        module=None,
+        length_scale=0.8,
+        approximation="laplace",
+        learn_prior=False,
+        preprocessor=None,
+    ).fit([Task(X, y)])
+    theirs = GaussianProcessClassifier(ConstantKernel(8.0) * RBF(0.8), optimizer=None)
+    ours = meta.fit_adapt(X, y)
+    theirs.fit(X, y)
+    # Two approximations of the integral of a sigmoid over a normal distribution.
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=0.02)
+    assert_array_equal(ours.predict(X), theirs.predict(X))

@@ -6,8 +6,8 @@ import torch
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
-from skmeta.nets import MLP, DirichletKernel, Support, cross_entropy
-from skmeta.nets._dirichlet_kernel import _AMPLITUDE, _MEAN, _expected_softmax
+from skmeta.nets import MLP, DirichletKernel, Support, cross_entropy, expected_softmax
+from skmeta.nets._dirichlet_kernel import _AMPLITUDE, _MEAN
 
 KERNELS = ["rbf", "cosine", "linear", "spectral_mixture"]
 
@@ -39,9 +39,10 @@ def test_without_embedding_and_prior_it_is_regression_of_transformed_labels(pad)
         mean, std = theirs.predict(X_query[0].numpy(), return_std=True)
         means.append(mean + _MEAN)
         variances.append(std**2)
-    expected = _expected_softmax(
+    variance = torch.tensor(np.transpose(variances))[None]
+    expected = expected_softmax(
         torch.tensor(np.transpose(means))[None],
-        torch.tensor(np.transpose(variances))[None],
+        variance.unsqueeze(-1) + variance.unsqueeze(-2),
         torch.ones(1, 3).bool(),
     )
     logits = process(process.adapt(pad([(X, y)])), X_query)
@@ -52,10 +53,11 @@ def test_without_embedding_and_prior_it_is_regression_of_transformed_labels(pad)
 def test_expected_softmax_is_near_that_of_draws(n_classes):
     mean, variance = torch.randn(1, 5, n_classes).double(), 2 * torch.rand(1, 5, n_classes).double()
     exists = torch.ones(1, n_classes).bool()
-    found = _expected_softmax(mean, variance, exists).softmax(-1)
+    spread = variance.unsqueeze(-1) + variance.unsqueeze(-2)
+    found = expected_softmax(mean, spread, exists).softmax(-1)
     draws = mean + variance.sqrt() * torch.randn(200_000, 1, n_classes).double()
     torch.testing.assert_close(found[0], draws.softmax(-1).mean(0), rtol=0, atol=0.05)
-    certain = _expected_softmax(mean, 0 * variance, exists).softmax(-1)
+    certain = expected_softmax(mean, 0 * spread, exists).softmax(-1)
     torch.testing.assert_close(certain, mean.softmax(-1))
 
 
