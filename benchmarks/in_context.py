@@ -1,7 +1,7 @@
 """The in-context classifier on tables that it has never seen, beside ordinary classifiers.
 
 Training: synthetic tables (`skmeta.datasets.make_prior_tables`) with 3 to 20 features and 2 to 6
-classes, new in each meta-batch, with supports of 4 to 60 rows, for `--minutes` on one thread.
+classes, new in each meta-batch, with supports of 4 to 60 rows, for `--minutes` of one core.
 
     OMP_NUM_THREADS=1 python benchmarks/in_context.py --minutes 20 --save in_context.pkl
     OMP_NUM_THREADS=1 python benchmarks/in_context.py --load in_context.pkl --tables ../shared/data
@@ -52,16 +52,16 @@ OPPONENTS = {
 
 
 class Deadline(Callback):
-    """Trains for a given time, at a rate that warms up and then falls along a cosine to zero."""
+    """Trains for a time of the processor, at a rate that warms up and then falls to zero."""
 
     def __init__(self, seconds: float, lr: float):
         self.seconds, self.lr = seconds, lr
 
     def on_train_begin(self, net, **kwargs):
-        self.start_, self.n_batches_ = time.perf_counter(), 0
+        self.start_, self.n_batches_ = time.process_time(), 0
 
     def on_batch_begin(self, net, training=False, **kwargs):
-        elapsed = (time.perf_counter() - self.start_) / self.seconds
+        elapsed = (time.process_time() - self.start_) / self.seconds
         if elapsed > 1:
             raise KeyboardInterrupt  # how skorch is told to stop
         self.n_batches_ += 1

@@ -1,6 +1,6 @@
 """A million tasks: how long they take to build, and what they cost beside their bytes.
 
-    python benchmarks/task_collection.py [--tasks 1000000] [--rows 10] [--features 8]
+    python benchmarks/task_collection.py [--tasks 1000000] [--rows 10] [--features 8] [--steps ...]
 
 Each step runs in a process of its own, so that its peak memory is its own. Memory is the growth of
 the resident set (peak) over what the arrays themselves take.
@@ -125,13 +125,19 @@ def _store(path, sizes) -> None:
     joblib.dump(TaskCollection.from_arrays(*make_rows(*sizes, shuffled=False)), path)
 
 
-def mapped(*sizes):
-    """Open a stored collection memory-mapped and read a thousand tasks."""
+def _stored(sizes) -> Path:
+    """A file with the collection."""
     path = Path(tempfile.mkdtemp()) / "tasks.joblib"
     # In another process: the peak of building the file would hide that of reading it.
     writer = mp.get_context("spawn").Process(target=_store, args=(path, sizes))
     writer.start()
     writer.join()
+    return path
+
+
+def mapped(*sizes):
+    """Open a stored collection memory-mapped and read a thousand tasks."""
+    path = _stored(sizes)
 
     def run():
         tasks = joblib.load(path, mmap_mode="r")
@@ -143,24 +149,57 @@ def mapped(*sizes):
     return (), run
 
 
+def meta_trained(*sizes):
+    """Meta-train for an epoch on a memory-mapped collection."""
+    path = _stored(sizes)
+
+    def run():
+        import torch
+
+        from skmeta import MAMLRegressor
+
+        torch.set_num_threads(1)
+        started = _peak()
+        tasks = joblib.load(path, mmap_mode="r")
+        meta = MAMLRegressor(
+            n_steps=1, max_epochs=1, batch_size=256, train_split=None, preprocessor=None
+        ).fit(tasks)
+        path.unlink()
+        path.parent.rmdir()
+        loss = meta.net_.history_[-1, "train_loss"]
+        return (
+            f"{started / 2**20:.0f} MiB with torch before it began, "
+            f"{_peak() / 2**20:.0f} MiB at most; loss {loss:.3f}"
+        )
+
+    return (), run
+
+
+STEPS = (
+    build,
+    build_shuffled,
+    five_folds,
+    pickled_slice,
+    mapped,
+    split,
+    meta_batches,
+    meta_trained,
+)
+
+
 def main() -> None:
     """Measure all steps."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", type=int, default=1_000_000)
     parser.add_argument("--rows", type=int, default=10)
     parser.add_argument("--features", type=int, default=8)
+    parser.add_argument("--steps", nargs="+", choices=[step.__name__ for step in STEPS])
     args = parser.parse_args()
     sizes = (args.tasks, args.rows, args.features)
     print(f"{args.tasks:,} tasks of {args.rows} rows and {args.features} features")
-    for step in (
-        build,
-        build_shuffled,
-        five_folds,
-        pickled_slice,
-        mapped,
-        split,
-        meta_batches,
-    ):
+    for step in STEPS:
+        if args.steps and step.__name__ not in args.steps:
+            continue
         measure(step.__doc__.rstrip("."), step, *sizes)
 
 

@@ -29,6 +29,7 @@ extensions = [
     "api_pages",
     "docstring_types",
     "mathml",
+    "measured_pictures",
     "repository_links",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}

@@ -40,7 +40,7 @@ def test_the_code_of_the_readme_runs():
     assert names["best"].best_score_ > 0.9
 
 
-RUN = ["docs/index.md", "docs/tour.md"]
+RUN = ["docs/index.md", "docs/tour.md", "docs/long_runs.md"]
 RUN += sorted(
     str(path.relative_to(ROOT))
     for folder in ("needs", "coming_from")

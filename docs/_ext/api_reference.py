@@ -51,6 +51,7 @@ REFERENCE = (
                 ("make_linear_tasks", "make_sinusoid_tasks", "make_prior_tables"),
                 "skmeta.datasets",
             ),
+            Section("Fetched tasks", ("fetch_movielens", "fetch_omniglot"), "skmeta.datasets"),
         ),
     ),
     Part(
