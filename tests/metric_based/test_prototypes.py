@@ -124,3 +124,10 @@ def test_frequencies_of_shared_classes_count():
     learned = log_loss("learned")
     assert learned < 0.36  # the entropy is 0.325
     assert learned < log_loss("uniform")
+
+
+def test_one_row_of_each_of_many_classes_is_no_reason_to_warn():
+    X, y = np.eye(25), np.arange(25)
+    meta = PrototypeClassifier(module=None, preprocessor=None)
+    meta.fit(np.repeat(X, 4, axis=0), np.repeat(y, 4), task_id=np.tile([0, 0, 1, 1], 25))
+    assert meta.fit_adapt(X, y).score(X, y) == 1.0
