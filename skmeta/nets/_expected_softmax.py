@@ -43,7 +43,7 @@ def expected_softmax(mean: Tensor, spread: Tensor, class_mask: Tensor) -> Tensor
     >>> for variance in (0.0, 9.0):
     ...     print(expected_softmax(mean, torch.full((1, 1, 2, 2), variance), exists).softmax(-1))
     tensor([[[0.8808, 0.1192]]])
-    tensor([[[0.7153, 0.2847]]])
+    tensor([[[0.7189, 0.2811]]])
     """
     differences = (mean.unsqueeze(-2) - mean.unsqueeze(-1)) / (1.0 + math.pi / 8 * spread).sqrt()
     others = mask_classes(differences.flatten(1, 2), class_mask).view_as(differences)

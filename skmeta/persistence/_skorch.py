@@ -22,12 +22,15 @@ _PARAMETERS = (
     "device",
     "verbose",
 )
+_GROUPS = "optimizer__param_groups"  # of learners whose parameters have several learning rates
 
 
 def _write_net(net: EpisodicNet, writer: Writer) -> dict[str, Any]:
     optimizer = net.optimizer_.state_dict()
     parameters = {name: getattr(net, name) for name in _PARAMETERS}
     parameters |= {"module": net.module_, "criterion": net.criterion_}
+    if hasattr(net, _GROUPS):
+        parameters[_GROUPS] = getattr(net, _GROUPS)
     return {
         "parameters": writer.fields(parameters),
         "history": writer.value(list(net.history_)),
@@ -37,7 +40,7 @@ def _write_net(net: EpisodicNet, writer: Writer) -> dict[str, Any]:
 
 def _read_net(entry: dict[str, Any], reader: Reader) -> EpisodicNet:
     parameters = reader.fields(entry["parameters"])
-    if parameters.keys() != set(_PARAMETERS):
+    if parameters.keys() - {_GROUPS} != set(_PARAMETERS):
         raise ValueError("a net has other parameters")
     for _ in parameters["module"].modules():
         reader.spend(100_000)
