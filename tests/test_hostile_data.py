@@ -184,8 +184,11 @@ def test_ten_thousand_features(name):
     check_predictions(meta.fit_adapt(X[:4], y[:4]), X[:6])
 
 
-@pytest.mark.parametrize("name", ["MetaRidgeRegressor", "MetaLogisticRegression"])
-def test_mixed_models_refuse_more_weights_than_fit(name):
+SQUARE = ["MetaRidgeRegressor", "MetaLogisticRegression", "InContextClassifier"]
+
+
+@pytest.mark.parametrize("name", SQUARE)
+def test_what_grows_with_the_square_of_the_columns_refuses_too_many(name):
     cls = dict(all_meta_learners())[name]
     _, y, task = rows(cls)
     X = np.zeros((len(y), 10_000))

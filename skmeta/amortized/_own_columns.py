@@ -12,6 +12,8 @@ from skmeta.base import BaseMetaLearner
 from skmeta.base._reading import as_collection, holds_tasks
 from skmeta.tasks import Task, TaskCollection
 
+# Each column attends to each other one, in memory that grows with the square of their number.
+_MAX_COLUMNS = 1000
 _OF_ONE_TABLE = ("n_features_in_", "feature_names_in_", "classes_", "preprocessor_")
 
 
@@ -55,6 +57,11 @@ class OwnColumnsMixin(BaseMetaLearner):
 
     def _validate_rows(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = super()._validate_rows(X, y, reset=reset or self._own_columns)
+        if X.shape[1] > _MAX_COLUMNS:
+            raise ValueError(
+                f"{type(self).__name__} compares each column with each other one and takes at "
+                f"most {_MAX_COLUMNS}: got {X.shape[1]}. Make fewer columns before."
+            )
         if self._own_columns:
             self._fit_preprocessor(X, y)
         return X, y
