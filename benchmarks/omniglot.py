@@ -1,10 +1,11 @@
 """Few-shot classification of Omniglot's characters, in the setting of the literature.
 
 Training: the characters of the 30 background alphabets, with rotations by 90, 180 and 270 degrees
-as characters of their own (Vinyals et al., 2016). Testing: characters of the 20 evaluation
-alphabets as they are, n-way tasks with fresh characters each. The network is that of all four
-published methods below ("Conv4"). Images are 28 x 28 and binary; the data is a file with
-`images_packed` (characters, 20 drawings, 98 bytes), `is_background` and `alphabet` (characters,):
+as characters of their own (Vinyals et al., 2016); for embeddings each image is moved a little.
+Testing: characters of the 20 evaluation alphabets as they are, n-way tasks with fresh characters
+each. The network is that of all four published methods below ("Conv4"). Images are 28 x 28 and
+binary; the data is a file with `images_packed` (characters, 20 drawings, 98 bytes), `is_background`
+and `alphabet` (characters,):
 
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive MALLOC_MMAP_MAX_=0 \
         MALLOC_TRIM_THRESHOLD_=8589934592 python benchmarks/omniglot.py --data omniglot28.npz \
@@ -38,6 +39,7 @@ from typing import Any
 import numpy as np
 import torch
 from skorch.callbacks import Callback
+from torch.nn.functional import affine_grid, grid_sample
 
 import skmeta
 from skmeta import NWayTasks, make_n_way_tasks
@@ -60,19 +62,49 @@ class Embedding(ConvNet):
         Not used: both follow from the images.
     bfloat16 : bool
         Whether to compute with 16 bits inside, where the processor can.
+    jitter : float
+        How far training images are moved, see :func:`jittered`.
     """
 
-    def __init__(self, n_inputs: int, n_outputs: int, bfloat16: bool):
+    def __init__(self, n_inputs: int, n_outputs: int, bfloat16: bool, jitter: float):
         super().__init__(IMAGE, n_outputs=None, running_statistics=True)
-        self.bfloat16 = bfloat16
+        self.bfloat16, self.jitter = bfloat16, jitter
         self.to(memory_format=torch.channels_last)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embed flat images."""
-        images = X.reshape(-1, *IMAGE).contiguous(memory_format=torch.channels_last)
+        images = X.reshape(-1, *IMAGE)
+        if self.training and self.jitter:
+            images = jittered(images, self.jitter)
+        images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
             features = self.blocks(images).flatten(start_dim=1)
         return features.to(X.dtype)
+
+
+def jittered(images: torch.Tensor, size: float) -> torch.Tensor:
+    """Turn, stretch and shift each image a little, differently.
+
+    At a size of 0.06: by up to 11 degrees, 9 % along each side and 6 % of a side (1.7 pixels).
+    """
+    n = len(images)
+    angle = size * math.pi * _uniform(n, 1, 1)
+    turn = torch.cat(
+        [
+            torch.cat([angle.cos(), -angle.sin()], dim=2),
+            torch.cat([angle.sin(), angle.cos()], dim=2),
+        ],
+        dim=1,
+    )
+    stretch = torch.exp(1.5 * size * _uniform(n, 1, 2))
+    shift = 2 * size * _uniform(n, 2, 1)
+    grid = affine_grid(torch.cat([turn * stretch, shift], 2), list(images.shape), False)
+    return grid_sample(images, grid, align_corners=False)
+
+
+def _uniform(*shape: int) -> torch.Tensor:
+    """Numbers between -1 and 1."""
+    return 2 * torch.rand(*shape) - 1
 
 
 def classifier(n_inputs: int, n_outputs: int) -> ConvNet:
@@ -173,8 +205,9 @@ def tasks_of(characters: np.ndarray, seed: int, **options: int) -> NWayTasks:
 def make_learner(args: argparse.Namespace, curve: EpisodeDataset) -> Any:
     """The learner with its network; no option of the learner itself is set but the rate."""
     adapts_weights = args.learner in ADAPTS_WEIGHTS
+    embedding = partial(Embedding, bfloat16=args.bfloat16, jitter=args.jitter)
     return getattr(skmeta, args.learner)(
-        module=classifier if adapts_weights else partial(Embedding, bfloat16=args.bfloat16),
+        module=classifier if adapts_weights else embedding,
         lr=args.lr,
         batch_size=args.batch_size,
         max_epochs=10**6,
@@ -211,6 +244,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, help="tasks of a meta-batch: 1 and 4")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--bfloat16", action="store_true", help="embeddings: twice as quick")
+    parser.add_argument("--jitter", type=float, default=0.06, help="of embeddings' training images")
     parser.add_argument("--test-tasks", type=int, default=1000)
     parser.add_argument("--validate", action="store_true", help="test on background alphabets")
     parser.add_argument("--seed", type=int, default=0)
