@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmeta.ensemble._opinion_pools import PoolLoss
-from skmeta.ensemble._weigh import learn_weights
+from skmeta.ensemble._weigh import learn_weights, standard_error
 
 Array = NDArray[np.floating]
 
@@ -51,7 +51,7 @@ def guard(losses: list[PoolLoss], reference: int | None, caution: float = 1.0) -
     -------
     guarded : Guarded
     """
-    weights = learn_weights(losses)
+    weights = learn_weights(losses, reference)
     tables = _cross_fitted(losses, reference)
     n_shots = len(losses)
     trust, loss, error = np.ones(n_shots), np.empty(n_shots), np.empty(n_shots)
@@ -69,13 +69,6 @@ def guard(losses: list[PoolLoss], reference: int | None, caution: float = 1.0) -
     return Guarded(weights, trust, loss, error)
 
 
-def standard_error(values: Array) -> Array:
-    """Of the mean over the first axis; infinite for a single value."""
-    if len(values) < 2:
-        return np.full(values.shape[1:], np.inf)
-    return values.std(axis=0, ddof=1) / np.sqrt(len(values))
-
-
 def _cross_fitted(losses: list[PoolLoss], reference: int | None) -> list[Array]:
     """Loss of each task at each amount, of shape (n_tasks, n_amounts), for each number of shots."""
     n_tasks = 1 + max(int(loss.episodes.task.max()) for loss in losses)
@@ -86,7 +79,7 @@ def _cross_fitted(losses: list[PoolLoss], reference: int | None) -> list[Array]:
         held = [loss.part(group[loss.episodes.task] == g) for loss in losses]
         if any(len(part.episodes.y) == 0 for part in seen):
             continue
-        for table, weights, loss in zip(tables, learn_weights(seen), held, strict=True):
+        for table, weights, loss in zip(tables, learn_weights(seen, reference), held, strict=True):
             if len(loss.episodes.y):
                 mixed = [_towards(weights, reference, amount) for amount in _AMOUNTS]
                 table.append(np.column_stack([loss.of_tasks(w) for w in mixed]))

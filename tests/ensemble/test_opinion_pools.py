@@ -64,3 +64,27 @@ def test_who_knows_nothing_does_not_silence_the_pool():
     said = np.log(rng.dirichlet(np.ones(2), size=(400, 2)))
     weights = learn_weights([LogLoss(episodes(rng.integers(0, 2, 400), said))])
     assert weights.sum() > 0
+
+
+def with_an_extrapolator(rng, far_off):
+    """A fair reference, and a better opinion that is wildly wrong on some tasks."""
+    y = rng.normal(size=200)
+    reference = 0.5 * y
+    other = 0.9 * y + far_off * np.repeat(rng.normal(size=50) > 1.0, 4)
+    return SquaredLoss(episodes(y, np.column_stack([reference, other])))
+
+
+@pytest.mark.parametrize(("far_off", "is_weighed"), [(0.0, True), (20.0, False)])
+def test_what_alone_is_clearly_worse_than_the_reference_has_no_weight(far_off, is_weighed):
+    loss = with_an_extrapolator(np.random.default_rng(0), far_off)
+    assert (learn_weights([loss], reference=0)[0, 1] > 0) == is_weighed
+
+
+def test_without_reference_all_are_weighed():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=200)
+    shift = np.repeat(np.tile([-1.0, 1.0], 25), 4)  # two that are off in opposite ways
+    said = np.column_stack([0.9 * y, y + 2 * shift, y - 2 * shift])
+    loss = SquaredLoss(episodes(y, said))
+    assert_allclose(learn_weights([loss], reference=0)[0], [1.0, 0.0, 0.0])
+    assert (learn_weights([loss])[0, 1:] > 0.3).all()
