@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from skmeta.tasks._collection import TaskCollection, _Block
+from skmeta.tasks._collection import TaskCollection
+from skmeta.tasks._flat import Block
 from skmeta.tasks._hashing import combine, uniform
 from skmeta.tasks._table import as_table, as_target, take_rows
 from skmeta.tasks._task import Task
@@ -37,7 +38,7 @@ class NWayTasks(TaskCollection):
     """
 
     def __init__(self, X, y, *, n_way, n_support, n_query, indices, seed):
-        self._blocks, self._block_of = (_Block(X, y),), None
+        self._blocks, self._block_of = (Block(X, y),), None
         self.n_way, self.n_support, self.n_query = n_way, n_support, n_query
         self.shared_target, self._hashed = False, None
         self._indices, self._seed = indices, seed
