@@ -21,7 +21,7 @@ class _DualHeadClassifier(OpenClassesMixin, EmbeddingMetaLearner):
         "alpha": [Interval(Real, 0, None, closed="neither")],
         "learn_prior": ["boolean"],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "prior_head": """
             alpha : float, default=1.0
                 Penalty on the distance of a task's head to the prior's, the inverse of `C` in

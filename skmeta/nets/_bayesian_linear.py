@@ -6,13 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from skmeta.nets._cholesky import cholesky
-from skmeta.nets._embedding import all_real
-from skmeta.nets._functional import forward_shared
+from skmeta.nets._joint import JointLearner
 from skmeta.nets._linear_head import LinearHead
 from skmeta.nets._state import State
 
 
-class BayesianLinear(LinearHead):
+class BayesianLinear(JointLearner, LinearHead):
     r"""Bayesian linear regression on a learned embedding (ALPaCA [1]_), batched over tasks.
 
     With :math:`\phi` the embedding of a row and a one for the intercept, a task has weights with a
@@ -95,35 +94,14 @@ class BayesianLinear(LinearHead):
         return torch.stack([mean, self.noise * (1.0 + uncertain)], dim=-1)
 
     def prior(self, n_tasks: int) -> State:
-        """What is known of tasks without a support: the state that :meth:`adapt` starts from."""
         return self._solve(self.prior_mean.new_zeros(n_tasks, 0, sum(self.prior_mean.shape)))
 
-    def joint(self, state: State, X: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Predictive distribution of the targets of all query rows together, noise included.
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` or :meth:`prior` returned.
-        X : Tensor of shape (B, Q, D)
-            Query rows of each task.
-        mask : bool Tensor of shape (B, Q), optional
-            True for real rows, False for padding; None means that all are real.
-
-        Returns
-        -------
-        Tensor of shape (B, Q, O, 1 + Q)
-            Mean of the rows, and each row of the Cholesky factor of their covariance. Padded rows
-            depend on no other.
-        """
-        mask = all_real(X, mask)
-        embedded = forward_shared(self.embedding, X, mask)
+    def _joint(self, state: State, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         mean, whitened = self._mean_and_root(state, embedded, mask)
         explained = whitened @ state["explained"].mT
-        eye = torch.eye(X.shape[1], dtype=mean.dtype, device=mean.device)
+        eye = torch.eye(mean.shape[1], dtype=mean.dtype, device=mean.device)
         factor = cholesky(whitened @ whitened.mT - explained @ explained.mT + eye)
-        factors = factor.unsqueeze(2) * self.noise.sqrt().view(-1, 1)
-        return torch.cat([mean.unsqueeze(-1), factors], dim=-1)
+        return mean, factor.unsqueeze(2) * self.noise.sqrt().view(-1, 1)
 
     def _mean_and_root(self, state: State, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Mean of query rows, and a root (B, Q, 1 + E) of their prior covariance over the noise."""

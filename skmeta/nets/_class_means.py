@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from skmeta.nets._class_slots import class_members, pad_classes
-from skmeta.nets._embedding import EmbeddingLearner
 from skmeta.nets._losses import mask_classes
 from skmeta.nets._state import State
+from skmeta.nets._streaming import StreamingLearner
 from skmeta.nets._support import Support
 
 
-class ClassMeanLearner(EmbeddingLearner):
+class ClassMeanLearner(StreamingLearner):
     r"""Base class of learners that compare query rows with the mean of each class.
 
     The prototype of a class is the mean of its embedded support rows. Where tasks share their
@@ -21,6 +21,8 @@ class ClassMeanLearner(EmbeddingLearner):
     :math:`\pi_c` of a class may be learned, too; it enters the logits as the logarithm of
     :math:`a \pi_c + n_c`, with :math:`n_c` the weight of the support's rows and :math:`a` learned:
     the mean of a Dirichlet posterior.
+
+    Sums over rows are kept, so that :meth:`update` needs no earlier row.
 
     A subclass writes ``_compare(state, embedded)``, logits of shape (B, Q, C) without the share.
 
@@ -62,31 +64,14 @@ class ClassMeanLearner(EmbeddingLearner):
             # Shares of the training tasks weigh ten rows at first: they are many tasks' rows.
             self.log_share_rows = nn.Parameter(torch.tensor(math.log(10.0)))
 
-    def update(self, state: State, support: Support) -> State:
-        """Take further rows into account, as if they had been in the support from the start.
-
-        Sums over rows are kept, so that earlier rows are neither needed nor embedded again.
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` or this method returned.
-        support : Support
-            Further rows of the same tasks.
-
-        Returns
-        -------
-        dict of Tensor
-            State of all rows.
-        """
-        with self._gradients():
-            further = self._statistics(self._embed_support(support))
-            n_slots = max(state["counts"].shape[1], further["counts"].shape[1])
-            first, second = (
-                {name: pad_classes(part[name], n_slots) for name in further}
-                for part in (state, further)
-            )
-            return self._to_state(self._merge(first, second), support.class_mask)
+    def _update(self, state: State, support: Support) -> State:
+        further = self._statistics(support)
+        n_slots = max(state["counts"].shape[1], further["counts"].shape[1])
+        first, second = (
+            {name: pad_classes(part[name], n_slots) for name in further}
+            for part in (state, further)
+        )
+        return self._to_state(self._merge(first, second), support.class_mask)
 
     def _adapt(self, support: Support) -> State:
         return self._to_state(self._statistics(support), support.class_mask)

@@ -6,14 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from skmeta.nets._cholesky import cholesky
-from skmeta.nets._embedding import all_real
-from skmeta.nets._functional import forward_shared
 from skmeta.nets._gaussian_process import GaussianProcess, condition, solve_factor
+from skmeta.nets._joint import JointLearner
 from skmeta.nets._state import State
 from skmeta.nets._support import Support
 
 
-class DeepKernel(GaussianProcess):
+class DeepKernel(JointLearner, GaussianProcess):
     r"""Gaussian process over a learned embedding (deep kernel transfer [1]_), batched over tasks.
 
     The outputs of a task are independent Gaussian processes of the embedding :math:`\phi` of a row,
@@ -99,7 +98,6 @@ class DeepKernel(GaussianProcess):
         return self.log_noise.exp() + floor
 
     def prior(self, n_tasks: int) -> State:
-        """What is known of tasks without a support: the state that :meth:`adapt` starts from."""
         like = self.mean_weight
         return {
             "embedded": like.new_zeros(n_tasks, 0, like.shape[0]),
@@ -108,57 +106,10 @@ class DeepKernel(GaussianProcess):
             "whitened": like.new_zeros(n_tasks, 0, like.shape[1]),
         }
 
-    def update(self, state: State, support: Support) -> State:
-        """Condition on further rows, as if they had been in the support from the start.
-
-        Earlier rows are not embedded again (see :func:`condition`).
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` or this method returned.
-        support : Support
-            Further rows of the same tasks.
-
-        Returns
-        -------
-        dict of Tensor
-            State of all rows.
-        """
-        with self._gradients():
-            return self._condition(state, self._embed_support(support))
-
-    def joint(self, state: State, X: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Predictive distribution of the targets of all query rows together, noise included.
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` or :meth:`prior` returned.
-        X : Tensor of shape (B, Q, D)
-            Query rows of each task.
-        mask : bool Tensor of shape (B, Q), optional
-            True for real rows, False for padding; None means that all are real.
-
-        Returns
-        -------
-        Tensor of shape (B, Q, O, 1 + Q)
-            Mean of the rows, and each row of the Cholesky factor of their covariance. Padded rows
-            depend on no other.
-        """
-        mask = all_real(X, mask)
-        embedded = forward_shared(self.embedding, X, mask)
-        mean, explained = self._explain(state, embedded, mask)
-        covariance = self._noisy_covariance(embedded, mask)
-        factor = cholesky(covariance - explained @ explained.mT)
-        factors = factor.unsqueeze(2).expand(*mean.shape, -1)
-        return torch.cat([mean.unsqueeze(-1), factors], dim=-1)
-
     def _adapt(self, support: Support) -> State:
-        return self._condition(self.prior(len(support.X)), support)
+        return self._update(self.prior(len(support.X)), support)
 
-    def _condition(self, state: State, support: Support) -> State:
-        """State of the rows of a state and of further, embedded ones."""
+    def _update(self, state: State, support: Support) -> State:
         embedded, mask = support.X, support.mask
         residual = support.y - self._mean(embedded)
         factor, whitened = condition(
@@ -182,6 +133,12 @@ class DeepKernel(GaussianProcess):
         # Rounding must not make a variance negative where rows coincide.
         variance = variance.clamp(min=0.0) + self.noise
         return torch.stack([mean, variance.unsqueeze(-1).expand_as(mean)], dim=-1)
+
+    def _joint(self, state: State, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        mean, explained = self._explain(state, embedded, mask)
+        covariance = self._noisy_covariance(embedded, mask)
+        factor = cholesky(covariance - explained @ explained.mT)
+        return mean, factor.unsqueeze(2).expand(*mean.shape, -1)
 
     def _explain(self, state: State, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Mean of query rows, and a root of the variance that the support explains."""

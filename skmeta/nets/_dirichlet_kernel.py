@@ -27,7 +27,8 @@ class DirichletKernel(GaussianProcess):
               \alpha_{ic} = [y_i = c] + \alpha_\epsilon
 
     with a noise of its own for each row (eq. 4 and 5 of [1]_), which is exact and absorbs further
-    rows. The embedding is that of deep kernel transfer [2]_. Probabilities are expected softmaxes
+    rows, also those of further classes: the state knows what the process of a class is that has had
+    no row. The embedding is that of deep kernel transfer [2]_. Probabilities are expected softmaxes
     of the processes (see :func:`expected_softmax`). Training minimises the cross-entropy of query
     rows.
 
@@ -87,27 +88,6 @@ class DirichletKernel(GaussianProcess):
         with torch.no_grad():
             self.log_amplitude.fill_(math.log(_AMPLITUDE))
 
-    def update(self, state: State, support: Support) -> State:
-        """Condition on further rows, as if they had been in the support from the start.
-
-        Earlier rows are not embedded again (see :func:`condition`). Further rows may bring further
-        classes: the state knows what the process of a class is that has had no row.
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` or this method returned.
-        support : Support
-            Further rows of the same tasks.
-
-        Returns
-        -------
-        dict of Tensor
-            State of all rows.
-        """
-        with self._gradients():
-            return self._condition(state, self._embed_support(support))
-
     def _adapt(self, support: Support) -> State:
         n_tasks, n_outputs = len(support.X), self.mean_weight.shape[1]
         like = support.X
@@ -118,9 +98,9 @@ class DirichletKernel(GaussianProcess):
             "whitened": like.new_zeros(n_tasks, n_outputs + 1, 0, 1),
             "class_mask": torch.ones(n_tasks, n_outputs, dtype=torch.bool, device=like.device),
         }
-        return self._condition(empty, support)
+        return self._update(empty, support)
 
-    def _condition(self, state: State, support: Support) -> State:
+    def _update(self, state: State, support: Support) -> State:
         """State of the rows of a state and of further, embedded ones.
 
         The last of the processes is that of any class without a row.

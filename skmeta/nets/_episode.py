@@ -71,7 +71,9 @@ class Episode(nn.Module):
         Tensor of shape (B, Q, O)
             Outputs for the query rows.
         """
-        support = Support(X, y, mask, class_mask, weight)
+        return self._run(Support(X, y, mask, class_mask, weight), X_query, mask_query)
+
+    def _run(self, support: Support, X_query: Tensor, mask_query: Tensor | None) -> Tensor:
         in_one_pass = getattr(self.learner, "run_episode", None)
         if in_one_pass is not None:
             return in_one_pass(support, X_query, mask_query)

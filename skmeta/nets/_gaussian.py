@@ -1,12 +1,11 @@
 """Gaussian predictions, of each row for itself and of all rows of a task together."""
 
 import math
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from skmeta.nets._state import State
+from skmeta.nets._joint import JointLearner
 
 
 def gaussian_nll(output: Tensor, y: Tensor) -> Tensor:
@@ -70,16 +69,6 @@ def joint_gaussian_nll(output: Tensor, y: Tensor) -> Tensor:
     return loss.mean(dim=1)
 
 
-class GaussianLearner(Protocol):
-    """A learner that predicts several rows together."""
-
-    def prior(self, n_tasks: int) -> State:
-        """What is known of tasks without a support."""
-
-    def joint(self, state: State, X: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Mean of query rows and Cholesky factor of their covariance."""
-
-
 class MarginalEpisode(nn.Module):
     """Predict all rows of a task together from the prior: for the marginal likelihood of tasks.
 
@@ -101,9 +90,9 @@ class MarginalEpisode(nn.Module):
     torch.Size([5, 20, 1, 21])
     """
 
-    learner: GaussianLearner
+    learner: JointLearner
 
-    def __init__(self, learner: GaussianLearner) -> None:
+    def __init__(self, learner: JointLearner) -> None:
         super().__init__()
         self.learner = learner
 

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from skmeta.nets._cholesky import cholesky
-from skmeta.nets._embedding import EmbeddingLearner
 from skmeta.nets._kernels import make_kernel
 from skmeta.nets._state import State
+from skmeta.nets._streaming import StreamingLearner
 
 
-class GaussianProcess(EmbeddingLearner):
+class GaussianProcess(StreamingLearner):
     """Base class of Gaussian processes with a linear mean in a learned embedding.
 
     Parameters

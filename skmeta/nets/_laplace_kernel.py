@@ -25,7 +25,8 @@ class LaplaceKernel(GaussianProcess):
     the logistic function and twice the kernel). Probabilities are expected softmaxes (see
     :func:`expected_softmax`). Training minimises the cross-entropy of query rows; the mode is
     differentiated by the implicit function theorem (see :func:`softmax_dual`), and so is the
-    curvature that depends on it.
+    curvature that depends on it. Further rows, which may bring further classes, move the mode: it
+    is found anew for all rows.
 
     Parameters
     ----------
@@ -78,35 +79,16 @@ class LaplaceKernel(GaussianProcess):
         with torch.no_grad():
             self.log_amplitude.fill_(math.log(_AMPLITUDE))
 
-    def update(self, state: State, support: Support) -> State:
-        """Find the mode for earlier and further rows together.
-
-        Earlier rows are not embedded again, but the mode is found anew. Further rows may bring
-        further classes.
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` or this method returned.
-        support : Support
-            Further rows of the same tasks.
-
-        Returns
-        -------
-        dict of Tensor
-            State of all rows.
-        """
-        with self._gradients():
-            support = self._embed_support(support)
-            members, exists = self._members(support)
-            n_slots = max(members.shape[2], state["members"].shape[2])
-            parts = [pad_classes(part, n_slots, dim=2) for part in (state["members"], members)]
-            return self._solve(
-                torch.cat([state["embedded"], support.X], dim=1),
-                torch.cat([state["mask"], support.mask], dim=1),
-                torch.cat(parts, dim=1),
-                pad_classes(state["class_mask"], n_slots) | pad_classes(exists, n_slots),
-            )
+    def _update(self, state: State, support: Support) -> State:
+        members, exists = self._members(support)
+        n_slots = max(members.shape[2], state["members"].shape[2])
+        parts = [pad_classes(part, n_slots, dim=2) for part in (state["members"], members)]
+        return self._solve(
+            torch.cat([state["embedded"], support.X], dim=1),
+            torch.cat([state["mask"], support.mask], dim=1),
+            torch.cat(parts, dim=1),
+            pad_classes(state["class_mask"], n_slots) | pad_classes(exists, n_slots),
+        )
 
     def _adapt(self, support: Support) -> State:
         return self._solve(support.X, support.mask, *self._members(support))

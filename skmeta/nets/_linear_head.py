@@ -4,18 +4,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from skmeta.nets._embedding import EmbeddingLearner
 from skmeta.nets._row_table import compress_rows, row_table
 from skmeta.nets._state import State
+from skmeta.nets._streaming import StreamingLearner
 from skmeta.nets._support import Support
 
 
-class LinearHead(EmbeddingLearner):
+class LinearHead(StreamingLearner):
     """Base class of linear models whose solution depends on products of the rows alone.
 
     A subclass writes ``_solve(table)``, which returns the solution as a function of the support's
     table (see :func:`row_table`), and ``_predict``. The state holds the solution; "table", all that
-    :meth:`update` needs of the rows; and the class mask, if there is one, as "class_mask".
+    :meth:`update` needs of the rows, at a cost that does not grow with their number; and the class
+    mask, if there is one, as "class_mask".
 
     Parameters
     ----------
@@ -24,28 +25,9 @@ class LinearHead(EmbeddingLearner):
         as they are. See :func:`forward_shared` for how it is called.
     """
 
-    def update(self, state: State, support: Support) -> State:
-        """Take further rows into account, as if they had been in the support from the start.
-
-        Earlier rows are neither needed nor embedded again, and the cost does not grow with their
-        number.
-
-        Parameters
-        ----------
-        state : dict of Tensor
-            What :meth:`adapt` or this method returned.
-        support : Support
-            Further rows of the same tasks.
-
-        Returns
-        -------
-        dict of Tensor
-            State of all rows.
-        """
-        with self._gradients():
-            further = self._table(self._embed_support(support))
-            table = torch.cat(_same_width(state["table"], further), dim=1)
-            return self._to_state(table, support.class_mask)
+    def _update(self, state: State, support: Support) -> State:
+        table = torch.cat(_same_width(state["table"], self._table(support)), dim=1)
+        return self._to_state(table, support.class_mask)
 
     def _adapt(self, support: Support) -> State:
         return self._to_state(self._table(support), support.class_mask)

@@ -12,8 +12,8 @@ class MultiStepEpisode(Episode):
     """Adapt, and apply what has been learned after each inner step to the query.
 
     Training thus sees a loss after each step, as in MAML++ [1]_, which keeps gradients through many
-    steps from exploding or vanishing (see :func:`step_weights`). In evaluation mode it is an
-    ordinary episode.
+    steps from exploding or vanishing (see :func:`step_weights`): what comes out has the shape
+    (n_steps, B, Q, O). In evaluation mode it is an ordinary episode.
 
     Parameters
     ----------
@@ -37,31 +37,10 @@ class MultiStepEpisode(Episode):
 
     learner: MAML
 
-    def forward(
-        self,
-        X_query: Tensor,
-        X: Tensor,
-        y: Tensor,
-        mask: Tensor,
-        class_mask: Tensor | None = None,
-        mask_query: Tensor | None = None,
-        weight: Tensor | None = None,
-    ) -> Tensor:
-        """Run the episode.
-
-        Parameters
-        ----------
-        X_query, X, y, mask, class_mask, mask_query, weight : Tensor
-            As in :class:`Episode`.
-
-        Returns
-        -------
-        Tensor of shape (n_steps, B, Q, O) in training, (B, Q, O) otherwise
-            Outputs for the query rows, after each step or after the last.
-        """
+    def _run(self, support: Support, X_query: Tensor, mask_query: Tensor | None) -> Tensor:
         if not self.training:
-            return super().forward(X_query, X, y, mask, class_mask, mask_query, weight)
-        states = self.learner.trajectory(Support(X, y, mask, class_mask, weight))[1:]
+            return super()._run(support, X_query, mask_query)
+        states = self.learner.trajectory(support)[1:]
         return torch.stack([self.learner(state, X_query, mask_query) for state in states])
 
 

@@ -16,8 +16,8 @@ class ReptileEpisode(Episode):
 
     for adapted parameters :math:`\theta_i` held fixed is the direction :math:`\theta - \theta_i` of
     Reptile (algorithm 2 of [1]_): a step of size one down the mean of it over tasks puts the
-    initialisation amid the adapted parameters. Query rows play no part in training. In evaluation
-    mode it is an ordinary episode.
+    initialisation amid the adapted parameters. What comes out is the half square, of shape (B,);
+    query rows play no part in training. In evaluation mode it is an ordinary episode.
 
     Parameters
     ----------
@@ -42,35 +42,13 @@ class ReptileEpisode(Episode):
 
     learner: MAML
 
-    def forward(
-        self,
-        X_query: Tensor,
-        X: Tensor,
-        y: Tensor,
-        mask: Tensor,
-        class_mask: Tensor | None = None,
-        mask_query: Tensor | None = None,
-        weight: Tensor | None = None,
-    ) -> Tensor:
-        """Run the episode.
-
-        Parameters
-        ----------
-        X_query, X, y, mask, class_mask, mask_query, weight : Tensor
-            As in :class:`Episode`.
-
-        Returns
-        -------
-        Tensor of shape (B,) in training, (B, Q, O) otherwise
-            Half the squared distances of adapted and initial parameters, or outputs for the query
-            rows.
-        """
+    def _run(self, support: Support, X_query: Tensor, mask_query: Tensor | None) -> Tensor:
         if not self.training:
-            return super().forward(X_query, X, y, mask, class_mask, mask_query, weight)
-        start, *_, end = self.learner.trajectory(Support(X, y, mask, class_mask, weight))
+            return super()._run(support, X_query, mask_query)
+        start, *_, end = self.learner.trajectory(support)
         squares = (
             (start[name] - end[name].detach()).square().flatten(start_dim=1).sum(dim=1)
             for name in start
             if name != "class_mask"
         )
-        return 0.5 * sum(squares, start=X.new_zeros(len(X)))
+        return 0.5 * sum(squares, start=support.X.new_zeros(len(support.X)))

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from interval_checks import check_coverage
 from scipy.stats import norm
 
-from skmeta import BayesianLinearRegressor, split_support_query
+from skmeta import BayesianLinearRegressor
 from skmeta.datasets import make_linear_tasks, make_sinusoid_tasks
 
 
@@ -20,17 +21,7 @@ def linear():
 
 @pytest.mark.parametrize("n_support", [1, 5, 15])
 def test_intervals_cover_what_they_say(linear, n_support):
-    meta, tasks = linear
-    support, query = split_support_query(tasks, n_support)
-    models = meta.fit_adapt_many(support)
-    for level in (0.5, 0.8, 0.95):
-        tails = [(1 - level) / 2, (1 + level) / 2]
-        inside = [
-            np.mean((low <= q.y) & (q.y <= high))
-            for model, q in zip(models, query, strict=True)
-            for low, high in [model.predict_quantiles(q.X, tails).T]
-        ]
-        assert abs(np.mean(inside) - level) < 0.04
+    check_coverage(*linear, n_support)
 
 
 def test_noise_and_prior_are_learned(linear):

@@ -1,26 +1,14 @@
-"""Laplace's approximation: scikit-learn's for two classes, its curvature, rows that come later."""
+"""Laplace's approximation: scikit-learn's for two classes, mode, curvature and gradients."""
 
 import numpy as np
 import pytest
 import torch
+from class_processes import learned
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
-from skmeta.nets import MLP, LaplaceKernel, Support, cross_entropy
+from skmeta.nets import LaplaceKernel, cross_entropy
 from skmeta.nets._laplace_kernel import _AMPLITUDE
-
-KERNELS = ["rbf", "cosine", "linear", "spectral_mixture"]
-
-
-def learned(kernel="rbf", n_outputs=3):
-    """A process whose embedding and prior are anything but simple."""
-    embedding = MLP(2, 4, hidden_sizes=(6,), activation="tanh")
-    process = LaplaceKernel(embedding, 4, n_outputs, kernel).double()
-    with torch.no_grad():
-        for name, param in process.named_parameters():
-            if not name.startswith("embedding"):
-                param.add_(0.3 * torch.randn_like(param))
-    return process
 
 
 def without_embedding(n_features, length_scale=0.7):
@@ -84,64 +72,10 @@ def test_mode_is_a_maximum_of_the_posterior(pad):
     torch.testing.assert_close(gradient, torch.zeros_like(gradient), rtol=0, atol=1e-9)
 
 
-def test_far_from_all_rows_every_class_is_as_probable(pad):
-    X, y = torch.randn(9, 2), torch.tensor([0, 0, 0, 0, 0, 0, 1, 2, 2])
-    process = LaplaceKernel(None, 2, 0).eval()
-    proba = process(process.adapt(pad([(X, y)])), torch.full((1, 1, 2), 1e3)).softmax(-1)
-    torch.testing.assert_close(proba, torch.full((1, 1, 3), 1 / 3))
-
-
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("n_outputs", [0, 3])
-def test_padded_tasks_equal_tasks_one_by_one(kernel, n_outputs, pad, classification_tasks):
-    process = learned(kernel, n_outputs)
-    class_mask = torch.ones(4, 3).bool()
-    tasks, queries = classification_tasks([3, 0, 20, 1]), classification_tasks([1, 4, 6, 2])
-    query = pad(queries)
-    output = process(process.adapt(pad(tasks, class_mask)), query.X, query.mask)
-    for i, (task, (X_query, _)) in enumerate(zip(tasks, queries, strict=True)):
-        alone = process(process.adapt(pad([task], class_mask[:1])), X_query[None])
-        torch.testing.assert_close(output[i : i + 1, : len(X_query)], alone)
-
-
-@pytest.mark.parametrize("n_outputs", [0, 2])
-def test_rows_and_classes_that_arrive_later_count_as_if_they_had_been_there(n_outputs, pad):
-    process = learned(n_outputs=n_outputs).eval()
-    X, y = torch.randn(12, 2).double(), torch.tensor([0, 1, 0, 0, 1, 1, 2, 0, 3, 2, 2, 3])
-    state = process.adapt(pad([(X[:2], y[:2])]))
-    for part in (slice(2, 3), slice(3, 8), slice(8, 12)):
-        state = process.update(state, pad([(X[part], y[part])]))
-    whole = process.adapt(pad([(X, y)]))
-    X_query = torch.randn(1, 5, 2).double()
-    torch.testing.assert_close(process(state, X_query), process(whole, X_query))
-
-
-def test_a_row_of_weight_two_is_two_rows(pad, classification_tasks):
-    process = learned()
-    [(X, y)] = classification_tasks([9])
-    weight = torch.tensor([1, 2, 1, 3, 1, 0, 1, 1, 2])
-    support = pad([(X, y)])._replace(weight=weight[None].double())
-    repeated = pad([(X.repeat_interleave(weight, 0), y.repeat_interleave(weight))])
-    X_query = torch.randn(1, 4, 2).double()
-    first, second = (process(process.adapt(s), X_query) for s in (support, repeated))
-    torch.testing.assert_close(first, second)
-
-
-def test_no_support_row_gives_the_prior():
-    process, X_query = learned(), torch.randn(1, 6, 2).double()
-    rows = torch.zeros(1, 3, 2).double()
-    support = Support(rows, rows[..., 0].long(), torch.zeros(1, 3).bool())
-    logits = process(process.adapt(support), X_query)
-    assert logits.isfinite().all()
-    embedded = process.embedding(X_query)
-    mean = embedded @ process.mean_weight + process.mean_intercept
-    torch.testing.assert_close(logits.argmax(-1), mean.argmax(-1))
-
-
 @pytest.mark.parametrize("kernel", ["rbf", "spectral_mixture"])
 def test_gradients_are_those_of_finite_differences(kernel, pad, classification_tasks):
     """Through the mode and through the curvature at the mode."""
-    process = learned(kernel, n_outputs=2)
+    process = learned(LaplaceKernel, kernel, n_outputs=2)
     class_mask = torch.tensor([[True, True, True, False]]).expand(3, -1)
     support = pad(classification_tasks([6, 3, 0]), class_mask)
     query = pad(classification_tasks([2, 3, 1], n_classes=2))
