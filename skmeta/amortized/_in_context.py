@@ -41,10 +41,7 @@ class _InContextLearner(OwnColumnsMixin, AmortizedLearner):
         "prior": [StrOptions({"tasks", "tables", "both"})],
         "n_tables": [Interval(Integral, 1, None, closed="left")],
     }
-    _parameter_docs: ClassVar[dict] = {
-        "training": AmortizedLearner._parameter_docs["training"].replace(
-            "max_epochs : int, default=100", "max_epochs : int, default=30"
-        ),
+    _shared_docs: ClassVar[dict] = {
         "in_context": """
             module : "auto", callable or TableTransformer, default="auto"
                 The transformer. "auto" is :class:`skmeta.nets.TableTransformer` with two layers of

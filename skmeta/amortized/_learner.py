@@ -13,7 +13,6 @@ from skmeta.episodic import (
     NeuralMetaLearner,
     parameters,
 )
-from skmeta.episodic._parameters import _PARAMETERS as shared_docs
 from skmeta.nets import NumberCode, OwnClassCode, SharedClassCode
 from skmeta.tasks import TaskCollection
 
@@ -24,8 +23,7 @@ class AmortizedLearner(NeuralMetaLearner):
 
     lr: float = 3e-3
 
-    _parameter_docs: ClassVar[dict] = {
-        "training": shared_docs["training"].replace("default=0.001", "default=0.003"),
+    _shared_docs: ClassVar[dict] = {
         "sizes": """
             The number of rows in a support of training is drawn anew in each epoch, up to
             `n_support`, from zero where tasks share their target and from one otherwise: the

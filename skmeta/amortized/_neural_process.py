@@ -28,7 +28,7 @@ class _NeuralProcessLearner(StreamingMixin, AmortizedLearner, EmbeddingMetaLearn
         "module": [StrOptions({"auto"}), callable],
         "encoder": [StrOptions({"mean", "attention", "transformer"})],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "neural_process": """
             module : "auto", callable or torch module, default="auto"
                 A network that rows go through before anything else, one for images say. "auto"

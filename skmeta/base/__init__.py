@@ -6,6 +6,7 @@ from skmeta.base._few_shot import FewShotClassifier, FewShotRegressor
 from skmeta.base._meta_learner import BaseMetaLearner
 from skmeta.base._mixins import MetaClassifierMixin, MetaRegressorMixin
 from skmeta.base._preprocessing import TablePreprocessor
+from skmeta.base._shared_classes import SharedClassesMixin
 from skmeta.base._tags import MetaLearnerTags
 from skmeta.base._taskwise import TaskwiseClassifier, TaskwiseRegressor
 
@@ -16,6 +17,7 @@ __all__ = [
     "MetaClassifierMixin",
     "MetaLearnerTags",
     "MetaRegressorMixin",
+    "SharedClassesMixin",
     "TablePreprocessor",
     "TaskwiseClassifier",
     "TaskwiseRegressor",

@@ -28,6 +28,30 @@ class TableReader(BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "preprocessor": [StrOptions({"auto"}), HasMethods("transform"), None]
     }
+    _shared_docs: ClassVar[dict] = {
+        "preprocessor": """
+            preprocessor : "auto", None or transformer, default="auto"
+                Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto"
+                imputes and standardises numbers and one-hot encodes strings; None takes numbers as
+                they are.""",
+        "n_support_": """
+            n_support_ : int
+                Number of rows that the estimator has adapted to; 0 for the prior.""",
+        "preprocessor_": """
+            preprocessor_ : transformer or None
+                The fitted preprocessor.""",
+        "shared_target_": """
+            shared_target_ : bool
+                Whether the target means the same in all tasks.""",
+        "common_attributes": """
+            {{n_support_}}
+            {{preprocessor_}}
+            {{shared_target_}}
+            n_features_in_ : int
+                Number of features seen during `fit`.
+            feature_names_in_ : ndarray of shape (n_features_in_,)
+                Names of features seen during `fit`, if all were strings.""",
+    }
 
     def _read(
         self, X: Any, y: Any, task_id: Any, *, reset: bool, classes: Any = None

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from sklearn.utils._param_validation import Interval
 
+from skmeta.base._docstrings import fill_docstring
 from skmeta.ensemble._candidates import classifiers, n_folds, regressors
 from skmeta.ensemble._stacking import _ClassifierMixture, _RegressorMixture
 from skmeta.ensemble._stacking_base import BaseStacking, Candidates
@@ -23,6 +24,14 @@ class _BaseAuto(BaseStacking):
             if name not in ("shots", "n_folds", "guard")
         },
         "time_budget": [Interval(Real, 0, None, closed="neither"), None],
+    }
+    _shared_docs: ClassVar[dict] = {
+        "time_budget": """
+            time_budget : float or None, default=None
+                Seconds to spend on the candidates. They are tried from cheap to expensive, and none
+                is begun once so much time is gone that fitting again on all tasks would exceed it;
+                the first one is always tried. What is tried then depends on the machine, and a run
+                may not repeat. None tries all, which does repeat.""",
     }
 
     shots = (0, 2, 5, 10, 20)
@@ -51,6 +60,7 @@ class _BaseAuto(BaseStacking):
         return f"{self.time_budget:g} s were spent"
 
 
+@fill_docstring
 class AutoMetaRegressor(_RegressorMixture, _BaseAuto):
     """Finds out which meta-learners suit a problem, and weighs them: regression.
 
@@ -63,43 +73,19 @@ class AutoMetaRegressor(_RegressorMixture, _BaseAuto):
 
     Parameters
     ----------
-    support_strategy : {"random", "first"}, default="random"
-        How the rows of a new task will come: at random, or as the first ones in the order of the
-        table (growth, time). Supports for validation are drawn that way.
-    time_budget : float or None, default=None
-        Seconds to spend on the candidates. They are tried from cheap to expensive, and none is
-        begun once so much time is gone that fitting again on all tasks would exceed it; the first
-        one is always tried. What is tried then depends on the machine, and a run may not repeat.
-        None tries all, which does repeat.
-    preprocessor : "auto", None or transformer, default="auto"
-        "auto" gives rows to the candidates as they are: each has a preprocessor of its own. A
-        transformer is fitted on the rows of the training tasks and comes before those. None refuses
-        what is not a number.
-    random_state : int, default=0
-        Seed of the folds and of the draws.
+    {{support_strategy}}
+    {{time_budget}}
+    {{preprocessor}}
+    {{random_state}}
 
     Attributes
     ----------
-    estimators_ : list of meta-learner or None
-        The candidates, fitted on all tasks; None for those without weight.
-    named_estimators_ : Bunch
-        The same by name.
-    shots_ : ndarray of shape (n_shots,)
-        Numbers of support rows at which weights were learned.
-    weights_ : ndarray of shape (n_shots, n_candidates)
-        Weights at these numbers.
-    report_ : StackingReport
-        What each candidate scored, which was chosen and why; `print` it.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor; None with "auto".
-    shared_target_ : bool
-        Whether the target means the same in all tasks, which it must.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{estimators_}}
+    {{named_estimators_}}
+    {{shots_}}
+    {{weights_}}
+    {{report_}}
+    {{common_attributes}}
 
     See Also
     --------
@@ -123,6 +109,7 @@ class AutoMetaRegressor(_RegressorMixture, _BaseAuto):
         )
 
 
+@fill_docstring
 class AutoMetaClassifier(_ClassifierMixture, _BaseAuto):
     """Finds out which meta-learners suit a problem, and weighs them: classification.
 
@@ -135,46 +122,23 @@ class AutoMetaClassifier(_ClassifierMixture, _BaseAuto):
 
     Parameters
     ----------
-    support_strategy : {"random", "first"}, default="random"
-        How the rows of a new task will come: at random, or as the first ones in the order of the
-        table (growth, time). Supports for validation are drawn that way.
-    time_budget : float or None, default=None
-        Seconds to spend on the candidates. They are tried from cheap to expensive, and none is
-        begun once so much time is gone that fitting again on all tasks would exceed it; the first
-        one is always tried. What is tried then depends on the machine, and a run may not repeat.
-        None tries all, which does repeat.
-    preprocessor : "auto", None or transformer, default="auto"
-        "auto" gives rows to the candidates as they are: each has a preprocessor of its own. A
-        transformer is fitted on the rows of the training tasks and comes before those. None refuses
-        what is not a number.
-    random_state : int, default=0
-        Seed of the folds and of the draws.
+    {{support_strategy}}
+    {{time_budget}}
+    {{preprocessor}}
+    {{random_state}}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Classes of the training tasks.
+    {{classes_}}
     estimators_ : list of meta-learner or None
         The candidates, fitted on all tasks; None for those without weight. Their classes are codes,
         which number `classes_`.
-    named_estimators_ : Bunch
-        The same by name.
-    shots_ : ndarray of shape (n_shots,)
-        Numbers of support rows at which weights were learned.
+    {{named_estimators_}}
+    {{shots_}}
     weights_ : ndarray of shape (n_shots, n_candidates)
         Weights at these numbers; they need not have the sum one.
-    report_ : StackingReport
-        What each candidate scored, which was chosen and why; `print` it.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor; None with "auto".
-    shared_target_ : bool
-        Whether the target means the same in all tasks, which it must.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{report_}}
+    {{common_attributes}}
 
     See Also
     --------

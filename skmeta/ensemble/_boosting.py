@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmeta.base import BaseMetaLearner
+from skmeta.ensemble._between_shots import interpolate
 from skmeta.ensemble._columns import DenseColumns, TreePreprocessor
 from skmeta.ensemble._component import Inputs, Priors
 from skmeta.ensemble._few_shot_validation import FewShotValidation
@@ -33,12 +34,46 @@ class BaseMetaBoosting(FewShotValidation, BaseMetaLearner):
         "max_kernel_rows": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }
+    _shared_docs: ClassVar[dict] = {
+        "prior": """
+            prior : {"both", "boosting", "linear"}, default="both"
+                Pooled models to begin with.""",
+        "n_support": """
+            n_support : int, default=10
+                Candidates are weighed on supports of no rows, of half this many, this many and
+                twice as many.""",
+        "support_strategy": """
+            support_strategy : {"random", "first"}, default="random"
+                Whether these supports are drawn at random or are the first rows of a task as
+                stored. Take "first" where rows are sorted by time and new tasks will have seen
+                their first rows.""",
+        "preprocessor": """
+            preprocessor : "auto", None or transformer, default="auto"
+                Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto"
+                leaves gaps and categories to the trees, and makes scaled columns for the rest; None
+                takes numbers as they are.""",
+        "random_state": """
+            random_state : int, RandomState instance or None, default=None
+                Which rows processes are learned from, supports to weigh on, and the trees' own
+                randomness.""",
+        "shots_": """
+            shots_ : ndarray of shape (n_shots,)
+                Numbers of support rows that weights were learned at. Between them weights are
+                interpolated.""",
+        "weights_": """
+            weights_ : ndarray of shape (n_shots, n_candidates)
+                Weights of the adapted pooled models, boosting first, of the same without
+                adaptation, and of trees on summaries of the support. With fewer than ten tasks the
+                last are absent.""",
+    }
 
     prior: Literal["both", "boosting", "linear"]
     n_support: int
     support_strategy: Literal["random", "first"]
     max_kernel_rows: int
     random_state: Any
+
+    _n_rows: int  # that the estimator has adapted to
 
     # ------------------------------------------------------------------ what a subclass writes
 
@@ -147,13 +182,14 @@ class BaseMetaBoosting(FewShotValidation, BaseMetaLearner):
         rows = self._rows(self._validate_query(X))
         said = self._candidates(self._adapted, self._priors(rows))
         if self._likeness and self._trees:
-            mixed = self._mix(said, self._interpolate(self._mixed_weights))
+            weights = interpolate(self._n_rows, self.shots_, self._mixed_weights)
+            mixed = self._mix(said, weights)
             says = mixed  # before any support
             if self._support:
                 columns = self._tree_columns(self._support, self._likeness.view(rows), said, mixed)
                 says = self._tree_candidate(mixed, self._trees(Rows(columns, columns)))
             said.append(says)
-        return self._mix(said, self._interpolate(self.weights_))
+        return self._mix(said, interpolate(self._n_rows, self.shots_, self.weights_))
 
     def _rows(self, X: np.ndarray) -> Rows:
         return Rows(X, self._dense(X))

@@ -8,13 +8,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skmeta.base import MetaClassifierMixin
+from skmeta.base import SharedClassesMixin
+from skmeta.base._docstrings import fill_docstring
 from skmeta.ensemble._boosting import BaseMetaBoosting
 from skmeta.ensemble._component import Inputs
 from skmeta.ensemble._pooled import Model, PooledModel, Rows
 from skmeta.ensemble._softmax_learning import LogitResiduals, learn_logits
 from skmeta.linear_model._softmax import contrasts
-from skmeta.tasks import TaskCollection
 
 Array = NDArray[np.floating]
 
@@ -23,7 +23,8 @@ _MAX_LATENT = 90
 _LEAST_PROBA = 1e-6
 
 
-class MetaBoostingClassifier(MetaClassifierMixin, BaseMetaBoosting):
+@fill_docstring
+class MetaBoostingClassifier(SharedClassesMixin, BaseMetaBoosting):
     r"""Boosting on all rows, and processes of what a task's logits differ by.
 
     The classes of task t follow
@@ -45,42 +46,20 @@ class MetaBoostingClassifier(MetaClassifierMixin, BaseMetaBoosting):
 
     Parameters
     ----------
-    prior : {"both", "boosting", "linear"}, default="both"
-        Pooled models to begin with.
-    n_support : int, default=10
-        Candidates are weighed on supports of no rows, of half this many, this many and twice as
-        many.
-    support_strategy : {"random", "first"}, default="random"
-        Whether these supports are drawn at random or are the first rows of a task as stored. Take
-        "first" where rows are sorted by time and new tasks will have seen their first rows.
+    {{prior}}
+    {{n_support}}
+    {{support_strategy}}
     max_kernel_rows : int, default=8000
         Rows that processes are learned from, at most: of as many tasks as possible.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" leaves
-        gaps and categories to the trees, and makes scaled columns for the rest; None takes numbers
-        as they are.
-    random_state : int, RandomState instance or None, default=None
-        Which rows processes are learned from, supports to weigh on, and the trees' own randomness.
+    {{preprocessor}}
+    {{random_state}}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Classes of the training tasks.
-    shots_ : ndarray of shape (n_shots,)
-        Numbers of support rows that weights were learned at. Between them weights are interpolated.
-    weights_ : ndarray of shape (n_shots, n_candidates)
-        Weights of the adapted pooled models, boosting first, of the same without adaptation, and of
-        trees on summaries of the support. With fewer than ten tasks the last are absent.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks, which it must.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{classes_}}
+    {{shots_}}
+    {{weights_}}
+    {{common_attributes}}
 
     See Also
     --------
@@ -114,6 +93,8 @@ class MetaBoostingClassifier(MetaClassifierMixin, BaseMetaBoosting):
     True
     """
 
+    _learns = "a pooled model"
+
     def __init__(
         self,
         *,
@@ -130,19 +111,6 @@ class MetaBoostingClassifier(MetaClassifierMixin, BaseMetaBoosting):
         self.max_kernel_rows = max_kernel_rows
         self.preprocessor = preprocessor
         self.random_state = random_state
-
-    def _fit_tasks(self, tasks: TaskCollection) -> None:
-        if not self.shared_target_:
-            raise ValueError(
-                "MetaBoostingClassifier learns a pooled model, so classes must mean the same in "
-                "all tasks; got tasks with classes of their own (shared_target=False)."
-            )
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "Training tasks must have at least two classes, got only one class: "
-                f"{self.classes_.item()!r}."
-            )
-        super()._fit_tasks(tasks)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probabilities of the classes.
@@ -202,11 +170,6 @@ class MetaBoostingClassifier(MetaClassifierMixin, BaseMetaBoosting):
 
     def _tree_candidate(self, mixed: Array, found: Array) -> Array:
         return np.exp(found)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.task_tags.own_classes = False
-        return tags
 
 
 class _Logits(NamedTuple):

@@ -8,9 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
-from sklearn.utils.validation import check_array
 
 from skmeta.base import MetaRegressorMixin
+from skmeta.base._docstrings import fill_docstring
+from skmeta.base._quantiles import check_quantiles
 from skmeta.ensemble._boosting import BaseMetaBoosting
 from skmeta.ensemble._component import Inputs
 from skmeta.ensemble._pooled import PooledModel
@@ -19,6 +20,7 @@ from skmeta.ensemble._student_learning import StudentResiduals, learn_student
 Array = NDArray[np.floating]
 
 
+@fill_docstring
 class MetaBoostingRegressor(MetaRegressorMixin, BaseMetaBoosting):
     r"""Boosting on all rows, and a process of what a task differs by.
 
@@ -41,40 +43,19 @@ class MetaBoostingRegressor(MetaRegressorMixin, BaseMetaBoosting):
 
     Parameters
     ----------
-    prior : {"both", "boosting", "linear"}, default="both"
-        Pooled models to begin with.
-    n_support : int, default=10
-        Candidates are weighed on supports of no rows, of half this many, this many and twice as
-        many.
-    support_strategy : {"random", "first"}, default="random"
-        Whether these supports are drawn at random or are the first rows of a task as stored. Take
-        "first" where rows are sorted by time and new tasks will have seen their first rows.
+    {{prior}}
+    {{n_support}}
+    {{support_strategy}}
     max_kernel_rows : int, default=4000
         Rows that processes are learned from, at most: of as many tasks as possible.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" leaves
-        gaps and categories to the trees, and makes scaled columns for the rest; None takes numbers
-        as they are.
-    random_state : int, RandomState instance or None, default=None
-        Which rows processes are learned from, supports to weigh on, and the trees' own randomness.
+    {{preprocessor}}
+    {{random_state}}
 
     Attributes
     ----------
-    shots_ : ndarray of shape (n_shots,)
-        Numbers of support rows that weights were learned at. Between them weights are interpolated.
-    weights_ : ndarray of shape (n_shots, n_candidates)
-        Weights of the adapted pooled models, boosting first, of the same without adaptation, and of
-        trees on summaries of the support. With fewer than ten tasks the last are absent.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{shots_}}
+    {{weights_}}
+    {{common_attributes}}
 
     See Also
     --------
@@ -163,9 +144,7 @@ class MetaBoostingRegressor(MetaRegressorMixin, BaseMetaBoosting):
         ValueError
             If a quantile is not between 0 and 1.
         """
-        quantiles = check_array(np.atleast_1d(quantiles), ensure_2d=False, input_name="quantiles")
-        if quantiles.ndim != 1 or not ((quantiles > 0) & (quantiles < 1)).all():
-            raise ValueError(f"quantiles must lie between 0 and 1, got {quantiles.tolist()}.")
+        quantiles = check_quantiles(quantiles)
         mean, std, freedom = self._distribution(X)
         unit = std * np.sqrt((freedom - 2) / freedom)
         return mean[:, None] + unit[:, None] * student_t.ppf(quantiles, freedom)

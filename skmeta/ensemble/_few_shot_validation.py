@@ -43,7 +43,6 @@ class FewShotValidation:
     _processes: list[Any]
     _likeness: Likeness | None
     _trees: Model | None
-    _n_rows: int
 
     # ------------------------------------------------------------------ what a subclass writes
 
@@ -170,8 +169,3 @@ class FewShotValidation:
 
     def _weights_at(self, k: int) -> Array:
         return self.weights_[int(np.searchsorted(self.shots_, k))]
-
-    def _interpolate(self, weights: Array) -> Array:
-        """Weights for the number of rows that the estimator has adapted to."""
-        place = np.log1p([self._n_rows, *self.shots_])
-        return np.array([np.interp(place[0], place[1:], column) for column in weights.T])

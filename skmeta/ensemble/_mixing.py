@@ -1,4 +1,10 @@
-"""Weights of candidates, by few-shot prediction of training tasks out of task."""
+"""Weights of the candidates inside boosting, by few-shot prediction of training tasks out of task.
+
+Stacking weighs its candidates otherwise (`_weigh.py` and `_weigh_guard.py`). Here they are few and
+always the same, processes and the pooled models that these correct: all get some weight, for
+classes of a mean of probabilities, at each number of shots by itself; and the guard is all or
+nothing, as what it falls back to is the same candidates without their processes.
+"""
 
 from __future__ import annotations
 

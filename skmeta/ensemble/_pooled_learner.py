@@ -14,7 +14,8 @@ from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import GroupKFold
 from sklearn.utils._param_validation import HasMethods, StrOptions
 
-from skmeta.base import BaseMetaLearner, MetaClassifierMixin, MetaRegressorMixin
+from skmeta.base import BaseMetaLearner, MetaRegressorMixin, SharedClassesMixin
+from skmeta.base._docstrings import fill_docstring
 from skmeta.tasks import TaskCollection
 
 _N_FOLDS = 3
@@ -45,6 +46,11 @@ class BasePooled(BaseMetaLearner):
     _parameter_constraints: ClassVar[dict] = {
         **BaseMetaLearner._parameter_constraints,
         "estimator": [StrOptions({"auto", "linear", "boosting"}), HasMethods(["fit", "predict"])],
+    }
+    _shared_docs: ClassVar[dict] = {
+        "n_support_": """
+            n_support_ : int
+                Number of rows given to `fit_adapt`; 0 before. They change nothing.""",
     }
 
     def __init__(self, estimator: Any = "auto", *, preprocessor: Any = "auto"):
@@ -83,6 +89,7 @@ class BasePooled(BaseMetaLearner):
         """Nothing is special about a task."""
 
 
+@fill_docstring
 class PooledRegressor(MetaRegressorMixin, BasePooled):
     """An ordinary regressor on the rows of all tasks; adapting to a task changes nothing.
 
@@ -97,24 +104,13 @@ class PooledRegressor(MetaRegressorMixin, BasePooled):
         :class:`~sklearn.ensemble.HistGradientBoostingRegressor` with the number of trees that
         predicts held-out tasks best, "auto" for the better of the two on held-out tasks (the linear
         one if there are fewer than 3 tasks or 200 rows). A regressor is cloned.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
-        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+    {{preprocessor}}
 
     Attributes
     ----------
     estimator_ : regressor
         The model, fitted on the rows of all tasks.
-    n_support_ : int
-        Number of rows given to `fit_adapt`; 0 before. They change nothing.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{common_attributes}}
 
     Examples
     --------
@@ -148,7 +144,8 @@ class PooledRegressor(MetaRegressorMixin, BasePooled):
         return HistGradientBoostingRegressor(**_BOOSTING, early_stopping=False)
 
 
-class PooledClassifier(MetaClassifierMixin, BasePooled):
+@fill_docstring
+class PooledClassifier(SharedClassesMixin, BasePooled):
     """An ordinary classifier on the rows of all tasks; adapting to a task changes nothing.
 
     It is what a meta-learner has to beat: where it does not, the few rows of a new task say nothing
@@ -163,26 +160,14 @@ class PooledClassifier(MetaClassifierMixin, BasePooled):
         predicts held-out tasks best, "auto" for the better of the two on held-out tasks (the linear
         one if there are fewer than 3 tasks or 200 rows). A classifier is cloned; it needs
         `predict_proba`.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
-        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+    {{preprocessor}}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Classes of the training tasks.
+    {{classes_}}
     estimator_ : classifier
         The model, fitted on the rows of all tasks.
-    n_support_ : int
-        Number of rows given to `fit_adapt`; 0 before. They change nothing.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks, which it must.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{common_attributes}}
 
     Examples
     --------
@@ -196,6 +181,9 @@ class PooledClassifier(MetaClassifierMixin, BasePooled):
     (3, 2)
     """
 
+    _learns = "a pooled model"
+    _least_classes = 1
+
     _parameter_constraints: ClassVar[dict] = {
         **BasePooled._parameter_constraints,
         "estimator": [
@@ -203,14 +191,6 @@ class PooledClassifier(MetaClassifierMixin, BasePooled):
             HasMethods(["fit", "predict_proba"]),
         ],
     }
-
-    def _fit_tasks(self, tasks: TaskCollection) -> None:
-        if not self.shared_target_:
-            raise ValueError(
-                "PooledClassifier needs tasks that share their target (classes must mean the same "
-                "in all of them): these tasks have their own classes."
-            )
-        super()._fit_tasks(tasks)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probabilities of the classes.
@@ -233,11 +213,6 @@ class PooledClassifier(MetaClassifierMixin, BasePooled):
 
     def _boosting(self) -> HistGradientBoostingClassifier:
         return HistGradientBoostingClassifier(**_BOOSTING, early_stopping=False)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.task_tags.own_classes = False
-        return tags
 
 
 # ---------------------------------------------------------------------- held-out tasks

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import _BaseComposition
 
-from skmeta.base import BaseMetaLearner, MetaClassifierMixin, MetaRegressorMixin
+from skmeta.base import BaseMetaLearner, MetaRegressorMixin, SharedClassesMixin
+from skmeta.base._docstrings import fill_docstring
 from skmeta.ensemble._between_shots import interpolate
 from skmeta.ensemble._opinion_pools import log_pool
 from skmeta.ensemble._pooled_learner import BasePooled, PooledClassifier, PooledRegressor
@@ -66,8 +67,11 @@ class _RegressorMixture(MetaRegressorMixin, BaseStacking):
         self._spread = Spread(np.array([rmse]), np.ones(1))
 
 
-class _ClassifierMixture(MetaClassifierMixin, BaseStacking):
+class _ClassifierMixture(SharedClassesMixin, BaseStacking):
     """A stack of classifiers: a logarithmic pool of their probabilities."""
+
+    _learns = "a pool of candidates"
+    _least_classes = 1
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probabilities of the classes.
@@ -83,11 +87,6 @@ class _ClassifierMixture(MetaClassifierMixin, BaseStacking):
         X = self._validate_query(X)
         said = [log_proba(model, X, len(self.classes_)) for model in self._models]
         return np.exp(log_pool(np.stack(said, axis=1), self._weights))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.task_tags.own_classes = False
-        return tags
 
 
 class _NamedEstimators(_BaseComposition):
@@ -168,6 +167,7 @@ class _NamedEstimators(_BaseComposition):
                 raise ValueError(f"Estimator {name!r} must be a {kind}, got {estimator!r}.")
 
 
+@fill_docstring
 class MetaStackingRegressor(_NamedEstimators, _RegressorMixture):
     r"""Weighted mean of meta-learners, with weights learned on tasks that they have not seen.
 
@@ -178,55 +178,31 @@ class MetaStackingRegressor(_NamedEstimators, _RegressorMixture):
     shots they are interpolated, and beyond the largest the weight of what ignores the support goes
     down. Then the candidates are fitted on all tasks.
 
-    A guard keeps the mixture from being worse than a model that ignores the support: the weights of
-    all other candidates are reduced as far as they do not beat the best :class:`PooledRegressor` by
-    more than a standard error over tasks (two for first rows), estimated with weights that have not
-    seen the tasks.
+    A guard keeps the mixture from being worse than the best :class:`PooledRegressor`, which ignores
+    the support. A candidate that alone is worse than that by two standard errors over tasks has no
+    weight. The weights of the others are reduced as far as together they do not beat it by more
+    than a standard error (two for first rows), estimated with weights that have not seen the tasks.
 
     Parameters
     ----------
     estimators : list of (str, meta-learner) or None, default=None
         The candidates. With `guard`, a :class:`PooledRegressor` named "pooled" is added unless
         there is one. None stands for it and a :class:`MetaRidgeRegressor`.
-    shots : array-like of int, default=(0, 2, 5, 10, 20)
-        Numbers of support rows to validate at. Those that leave no query row to half of the
-        training tasks are left out, unless there are 120 tasks that are larger.
-    n_folds : int, default=3
-        Folds over tasks.
-    support_strategy : {"random", "first"}, default="random"
-        How the rows of a new task will come: at random, or as the first ones in the order of the
-        table (growth, time). Supports for validation are drawn that way.
-    guard : bool, default=True
-        Whether weights have to beat a pooled model.
-    preprocessor : "auto", None or transformer, default="auto"
-        "auto" gives rows to the candidates as they are: each has a preprocessor of its own. A
-        transformer is fitted on the rows of the training tasks and comes before those. None refuses
-        what is not a number.
-    random_state : int, default=0
-        Seed of the folds and of the draws.
+    {{shots}}
+    {{n_folds}}
+    {{support_strategy}}
+    {{guard}}
+    {{preprocessor}}
+    {{random_state}}
 
     Attributes
     ----------
-    estimators_ : list of meta-learner or None
-        The candidates, fitted on all tasks; None for those without weight.
-    named_estimators_ : Bunch
-        The same by name.
-    shots_ : ndarray of shape (n_shots,)
-        Numbers of support rows at which weights were learned.
-    weights_ : ndarray of shape (n_shots, n_candidates)
-        Weights at these numbers.
-    report_ : StackingReport
-        What each candidate scored, which was chosen and why; `print` it.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor; None with "auto".
-    shared_target_ : bool
-        Whether the target means the same in all tasks, which it must.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{estimators_}}
+    {{named_estimators_}}
+    {{shots_}}
+    {{weights_}}
+    {{report_}}
+    {{common_attributes}}
 
     See Also
     --------
@@ -264,6 +240,7 @@ class MetaStackingRegressor(_NamedEstimators, _RegressorMixture):
         return MetaRidgeRegressor()
 
 
+@fill_docstring
 class MetaStackingClassifier(_NamedEstimators, _ClassifierMixture):
     r"""Logarithmic pool of meta-learners' probabilities, with weights learned out of task.
 
@@ -278,59 +255,39 @@ class MetaStackingClassifier(_NamedEstimators, _ClassifierMixture):
     beyond the largest the weight of what ignores the support goes down. Then the candidates are
     fitted on all tasks.
 
-    A guard keeps the mixture from being worse than a model that ignores the support: the weights of
-    all other candidates are reduced as far as they do not beat the best :class:`PooledClassifier`
-    by more than a standard error over tasks (two for first rows), estimated with weights that have
-    not seen the tasks.
+    A guard keeps the mixture from being worse than the best :class:`PooledClassifier`, which
+    ignores the support. A candidate that alone is worse than that by two standard errors over tasks
+    has no weight. The weights of the others are reduced as far as together they do not beat it by
+    more than a standard error (two for first rows), estimated with weights that have not seen the
+    tasks.
 
     Parameters
     ----------
     estimators : list of (str, meta-learner) or None, default=None
         The candidates. With `guard`, a :class:`PooledClassifier` named "pooled" is added unless
         there is one. None stands for it and a :class:`MetaLogisticRegression`.
-    shots : array-like of int, default=(0, 2, 5, 10, 20)
-        Numbers of support rows to validate at. Those that leave no query row to half of the
-        training tasks are left out, unless there are 120 tasks that are larger.
-    n_folds : int, default=3
-        Folds over tasks.
+    {{shots}}
+    {{n_folds}}
     support_strategy : {"random", "first"}, default="random"
         How the rows of a new task will come: at random, or as the first ones in the order of the
         table (growth, time). Supports for validation are drawn that way, whatever their classes.
-    guard : bool, default=True
-        Whether weights have to beat a pooled model.
-    preprocessor : "auto", None or transformer, default="auto"
-        "auto" gives rows to the candidates as they are: each has a preprocessor of its own. A
-        transformer is fitted on the rows of the training tasks and comes before those. None refuses
-        what is not a number.
-    random_state : int, default=0
-        Seed of the folds and of the draws.
+    {{guard}}
+    {{preprocessor}}
+    {{random_state}}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Classes of the training tasks.
+    {{classes_}}
     estimators_ : list of meta-learner or None
         The candidates, fitted on all tasks; None for those without weight. Their classes are codes,
         which number `classes_`.
-    named_estimators_ : Bunch
-        The same by name.
-    shots_ : ndarray of shape (n_shots,)
-        Numbers of support rows at which weights were learned.
+    {{named_estimators_}}
+    {{shots_}}
     weights_ : ndarray of shape (n_shots, n_candidates)
         Weights at these numbers. Their sum says how sure the pool is: below one where candidates
         are too sure, above one where they know different things.
-    report_ : StackingReport
-        What each candidate scored, which was chosen and why; `print` it.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor; None with "auto".
-    shared_target_ : bool
-        Whether the target means the same in all tasks, which it must.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{report_}}
+    {{common_attributes}}
 
     See Also
     --------

@@ -20,6 +20,7 @@ from skmeta.ensemble._between_shots import extrapolate, interpolate
 from skmeta.ensemble._mixing import CAUTION
 from skmeta.ensemble._opinion_pools import LogLoss, PoolLoss, SquaredLoss
 from skmeta.ensemble._pooled_learner import BasePooled
+from skmeta.ensemble._stacking_docs import STACKING_DOCS
 from skmeta.ensemble._stacking_episodes import Episodes, OutOfTask, side_by_side, usable_shots
 from skmeta.ensemble._stacking_report import StackingReport
 from skmeta.ensemble._weigh_guard import guard, standard_error
@@ -43,6 +44,7 @@ class BaseStacking(BaseMetaLearner):
         "guard": ["boolean"],
         "random_state": [Interval(Integral, 0, None, closed="left")],
     }
+    _shared_docs = STACKING_DOCS
 
     shots: Any
     n_folds: int
@@ -69,9 +71,8 @@ class BaseStacking(BaseMetaLearner):
 
     def _fit_tasks(self, tasks: TaskCollection) -> None:
         if not self.shared_target_:
-            what = "classes" if is_classifier(self) else "target"
             raise ValueError(
-                f"{type(self).__name__} needs tasks that share their target ({what} must mean the "
+                f"{type(self).__name__} needs tasks that share their target (target must mean the "
                 "same in all of them): these tasks have their own."
             )
         shots = usable_shots(tasks.sizes, self._checked_shots())

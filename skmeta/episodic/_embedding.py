@@ -28,7 +28,7 @@ class EmbeddingMetaLearner(NeuralMetaLearner):
     _parameter_constraints: ClassVar[dict] = {
         "module": [StrOptions({"auto"}), callable, None],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "embedding": """
             module : "auto", callable, torch module or None, default="auto"
                 The embedding. "auto" is a multi-layer perceptron with two hidden layers of 64 tanh

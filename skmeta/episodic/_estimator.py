@@ -30,6 +30,7 @@ from skmeta.episodic._callbacks import (
 )
 from skmeta.episodic._dataset import EpisodeDataset
 from skmeta.episodic._net import EpisodeLoss, EpisodicNet
+from skmeta.episodic._neural_docs import NEURAL_DOCS
 from skmeta.episodic._parameters import parameters
 from skmeta.episodic._processes import Processes
 from skmeta.nets import MLP, Episode
@@ -91,6 +92,7 @@ class NeuralMetaLearner(NeuralAdapter):
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
+    _shared_docs = NEURAL_DOCS
 
     @property
     def _compile_episodes(self) -> bool:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import norm
-from sklearn.utils.validation import check_array
 
+from skmeta.base._quantiles import check_quantiles
 from skmeta.episodic._parameters import parameters
 from skmeta.episodic._targets import NeuralMetaRegressorMixin
 from skmeta.nets import gaussian_nll
@@ -60,10 +60,7 @@ class GaussianRegressorMixin(NeuralMetaRegressorMixin):
         ValueError
             If a quantile is not between 0 and 1.
         """
-        quantiles = check_array(np.atleast_1d(quantiles), ensure_2d=False, input_name="quantiles")
-        if quantiles.ndim != 1 or not ((quantiles > 0) & (quantiles < 1)).all():
-            raise ValueError(f"quantiles must lie between 0 and 1, got {quantiles.tolist()}.")
-        y = self._quantiles(X, quantiles)
+        y = self._quantiles(X, check_quantiles(quantiles))
         return y[:, 0] if self._is_single_output else y
 
     def _quantiles(self, X: Any, probabilities: np.ndarray) -> np.ndarray:

@@ -25,6 +25,20 @@ class NeuralMetaClassifierMixin(MetaClassifierMixin):
     _parameter_constraints: ClassVar[dict] = {
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
+    _shared_docs: ClassVar[dict] = {
+        "class_weight": """
+            class_weight : "balanced", dict of class to weight or None, default=None
+                Weight of each class in supports and in the loss of training. "balanced" gives all
+                classes that a task has the same weight in all. A dict needs classes that mean the
+                same in all tasks; those that it does not name weigh one.""",
+        "own_classes": """
+            Where classes mean the same in all tasks, the network has one output for each; where
+            they are a task's own, it has as many as a task has classes, assigned at random in each
+            episode.""",
+        "classes_": """
+            classes_ : ndarray of shape (n_classes,)
+                Classes that the estimator predicts.""",
+    }
     _row_loss = staticmethod(cross_entropy)
     _stratify = True
 
@@ -108,6 +122,15 @@ class NeuralMetaRegressorMixin(MetaRegressorMixin):
     normalize_y: bool = True
 
     _parameter_constraints: ClassVar[dict] = {"normalize_y": ["boolean"]}
+    _shared_docs: ClassVar[dict] = {
+        "normalize_y": """
+            normalize_y : bool, default=True
+                Whether to standardise the target by its mean and deviation in the training
+                tasks.""",
+        "y_scale_": """
+            y_mean_, y_scale_ : ndarray of shape (n_outputs,)
+                Mean and standard deviation of the target in the training tasks.""",
+    }
     _row_loss = staticmethod(squared_error)
     _stratify = False
     _n_slots = None

@@ -42,7 +42,7 @@ class _BayesianMAML(InnerSGDLearner):
         "n_adapt_samples": [_AT_LEAST_ONE],
         "initial_std": [Interval(Real, 0, None, closed="left")],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "distribution": """
             n_samples, n_adapt_samples : int, default=5, 20
                 Number of initial weights that are drawn and adapted: for each task in training,

@@ -17,7 +17,7 @@ class _BiasMAML(InnerSGDLearner):
     offsets: str = "biases"
 
     _parameter_constraints: ClassVar[dict] = {"offsets": [StrOptions({"biases", "output"})]}
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "offsets": """
             offsets : {"biases", "output"}, default="biases"
                 What a task adapts: the biases of all layers, or one number that is added to each

@@ -21,7 +21,7 @@ class _CAVIA(InnerSGDLearner):
     _parameter_constraints: ClassVar[dict] = {
         "n_context": [Interval(Integral, 1, None, closed="left")]
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "context": """
             module : "auto", callable or torch module, default="auto"
                 The network. "auto" is a multi-layer perceptron with two hidden layers of 40 units;

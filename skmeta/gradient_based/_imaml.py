@@ -25,7 +25,7 @@ class _IMAML(GradientBasedLearner):
         "proximity": [Interval(Real, 0, None, closed="neither")],
         "n_solver_steps": [Interval(Integral, 1, None, closed="left")],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "implicit": """
             n_steps : int, default=10
                 Inner steps in training. The gradient is exact where they reach the minimum.

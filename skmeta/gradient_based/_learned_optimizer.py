@@ -13,6 +13,9 @@ from skmeta.gradient_based._learner import UnrolledLearner
 from skmeta.nets import InnerOptimizer, LearnedRate, RecurrentOptimizer
 
 _AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
+# Kept until the meta-gradient is known, for each task, weight, step and unit; measured.
+_BYTES_OF_UNIT = 48
+_MAX_BYTES = 8 * 2**30
 
 
 @parameters
@@ -25,7 +28,7 @@ class _LearnedOptimizer(UnrolledLearner):
         "n_hidden": [_AT_LEAST_ONE],
         "n_layers": [_AT_LEAST_ONE],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "recurrent": """
             n_steps : int, default={n_steps}
                 Inner steps in training.
@@ -52,8 +55,20 @@ class _LearnedOptimizer(UnrolledLearner):
     }
 
     def _make_inner_optimizer(self, shapes: dict[str, torch.Size]) -> InnerOptimizer:
+        self._check_memory(sum(shape.numel() for shape in shapes.values()))
         scale = LearnedRate(self.inner_lr, shapes, "layer")
         return RecurrentOptimizer(scale, self.n_hidden, self.n_layers)
+
+    def _check_memory(self, n_weights: int) -> None:
+        n_units = n_weights * self.batch_size * self.n_steps * self.n_hidden * self.n_layers
+        if n_units * _BYTES_OF_UNIT > _MAX_BYTES:
+            raise ValueError(
+                f"{type(self).__name__} would take about {n_units * _BYTES_OF_UNIT / 2**30:.0f} "
+                f"GiB for a meta-batch: it keeps {self.n_hidden} units x {self.n_layers} layers "
+                f"for each of {n_weights} weights, {self.n_steps} steps and {self.batch_size} "
+                "tasks. Make fewer columns, or choose a smaller module, batch_size, n_steps or "
+                "n_hidden."
+            )
 
 
 @parameters

@@ -53,7 +53,7 @@ class GradientBasedLearner(NeuralMetaLearner):
         "n_adapt_steps": [_COUNT, None],
         "buffer_size": [_COUNT, None],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "online": """
             buffer_size : int or None, default=0
                 How many past tasks `partial_fit` keeps and rehearses with the new ones: a random
@@ -145,7 +145,7 @@ class UnrolledLearner(GradientBasedLearner):
         "multi_step_epochs": [_COUNT],
         "recompute": ["boolean"],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "unrolled": """
             first_order : bool, default=False
                 Whether to ignore second derivatives: faster, but not the gradient of the loss.
@@ -206,7 +206,7 @@ class InnerSGDLearner(UnrolledLearner):
         "learn_inner_lr": [StrOptions({"shared", "layer", "parameter"}), None],
         "inner_lr_per_step": ["boolean"],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "inner_sgd": """
             inner_momentum, inner_weight_decay : float, default=0.0
                 Momentum and weight decay of the inner steps.

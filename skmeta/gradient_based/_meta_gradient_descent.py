@@ -31,7 +31,7 @@ class _MetaGradientDescent(UnrolledLearner):
         "n_steps": [_AT_LEAST_ONE, list],
         "support_batch_size": [_AT_LEAST_ONE, list, None],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "inner_optimizer": """
             inner_momentum, inner_weight_decay : float, default=0.0
                 Momentum and weight decay that training starts from.

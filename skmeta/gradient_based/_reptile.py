@@ -31,7 +31,7 @@ class _Reptile(GradientBasedLearner):
         "inner_momentum": [Interval(Real, 0, 1, closed="left")],
         "support_batch_size": [Interval(Integral, 1, None, closed="left"), None],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "reptile": """
             inner_momentum : float, default=0.0
                 Momentum of the inner steps.

@@ -7,7 +7,8 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from skmeta.base import MetaClassifierMixin
+from skmeta.base import SharedClassesMixin
+from skmeta.base._docstrings import fill_docstring
 from skmeta.linear_model._base import BaseMetaLinear
 from skmeta.linear_model._blocks import blocks
 from skmeta.linear_model._laplace import LogisticPrior, LogisticTasks, row_covariances
@@ -17,7 +18,8 @@ from skmeta.linear_model._softmax import N_POINTS, contrasts, softmax_of_normal
 from skmeta.tasks import TaskCollection
 
 
-class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLinear):
+@fill_docstring
+class MetaLogisticRegression(SharedClassesMixin, BaseMetaLinear):
     r"""Logistic regression whose weights have a normal distribution over tasks.
 
     The classes of task t follow :math:`P(y \mid x) = \mathrm{softmax}(x W_t)` with weights
@@ -52,14 +54,11 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLinear):
         Iterations of learning at most.
     tol : float, default=1e-6
         Learning stops when the gain in log evidence per row is smaller.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
-        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+    {{preprocessor}}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Classes of the training tasks.
+    {{classes_}}
     prior_coef_ : ndarray of shape (1, n_columns) or (n_classes, n_columns)
         Mean of the weights over tasks, for the columns that the preprocessor makes. As in
         scikit-learn, two classes share one row.
@@ -86,16 +85,7 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLinear):
         effects is how uncertain they are after training; rows of a new task do not change it.
     n_iter_ : int
         Iterations that learning took.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks, which it must.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{common_attributes}}
 
     See Also
     --------
@@ -125,6 +115,8 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLinear):
     True
     """
 
+    _learns = "weights for each class"
+
     def __init__(
         self,
         *,
@@ -147,16 +139,6 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLinear):
     # ------------------------------------------------------------------ learning
 
     def _fit_tasks(self, tasks: TaskCollection) -> None:
-        if not self.shared_target_:
-            raise ValueError(
-                "MetaLogisticRegression learns weights for each class, so classes must mean the "
-                "same in all tasks; got tasks with classes of their own (shared_target=False)."
-            )
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "Training tasks must have at least two classes, got only one class: "
-                f"{self.classes_.item()!r}."
-            )
         self.varies_ = self._varying()
         self._check_width(len(tasks), len(self.varies_) * (len(self.classes_) - 1))
         self.contrasts_ = contrasts(len(self.classes_))
@@ -249,8 +231,3 @@ class MetaLogisticRegression(MetaClassifierMixin, BaseMetaLinear):
         if not self.fit_intercept:
             return np.zeros(len(by_class)), by_class
         return by_class[:, 0], by_class[:, 1:]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.task_tags.own_classes = False
-        return tags

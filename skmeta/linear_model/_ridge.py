@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from skmeta.base import MetaRegressorMixin
+from skmeta.base._docstrings import fill_docstring
 from skmeta.linear_model._base import BaseMetaLinear
 from skmeta.linear_model._learn_prior import LearnedPrior, learn_prior
 from skmeta.linear_model._shape import Shape, Size, Structure, learn_best
@@ -16,6 +17,7 @@ from skmeta.linear_model._weight_prior import WeightPrior, log_evidence
 from skmeta.tasks import TaskCollection
 
 
+@fill_docstring
 class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLinear):
     r"""Linear regression whose weights have a normal distribution over tasks.
 
@@ -47,9 +49,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLinear):
         Iterations of EM at most.
     tol : float, default=1e-6
         EM stops when the gain in log evidence per row is smaller.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
-        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+    {{preprocessor}}
 
     Attributes
     ----------
@@ -78,16 +78,7 @@ class MetaRidgeRegressor(MetaRegressorMixin, BaseMetaLinear):
         change it.
     n_iter_ : int
         Iterations that EM took.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{common_attributes}}
 
     See Also
     --------

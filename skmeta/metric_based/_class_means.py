@@ -26,7 +26,7 @@ class _ClassMeanClassifier(OpenClassesMixin, StreamingMixin, EmbeddingMetaLearne
     _parameter_constraints: ClassVar[dict] = {
         "priors": [StrOptions({"learned", "uniform"})],
     }
-    _parameter_docs: ClassVar[dict] = {
+    _shared_docs: ClassVar[dict] = {
         "priors": """
             priors : {"learned", "uniform"}, default="learned"
                 Where classes mean the same in all tasks: "learned" takes into account how frequent

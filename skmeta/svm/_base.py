@@ -38,6 +38,42 @@ class BaseMetaSVM(BaseMetaLearner):
         "trust": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "n_support": [Interval(Integral, 1, None, closed="left")],
     }
+    _shared_docs: ClassVar[dict] = {
+        "kernel": """
+            kernel : {"linear", "rbf"} or callable, default="rbf"
+                Kernel of the shared function and of the corrections. A function takes two arrays of
+                rows and returns the matrix of kernels between them. One that was computed
+                beforehand is looked up: the rows hold numbers of its rows, with
+                `preprocessor=None`.""",
+        "C": """
+            C : float or "auto", default="auto"
+                Weight of the rows of a task against the size of the correction. "auto" learns
+                it.""",
+        "gamma": """
+            gamma : float or "auto", default="auto"
+                Coefficient of the "rbf" kernel of corrections. "auto" learns it; the shared
+                function has one over the features' total variance then.""",
+        "trust": """
+            trust : float or "auto", default="auto"
+                Factor of the shared function, once there are rows of a task. "auto" learns it.""",
+        "n_support": """
+            n_support : int, default=10
+                Rows to adapt to in the validation on training tasks.""",
+        "C_": """
+            C_, gamma_, trust_ : float
+                The parameters in use. With a single training task, which leaves nothing to validate
+                on, those that are "auto" are 1, one over the features' total variance, and 1.""",
+        "support_vectors_": """
+            support_vectors_ : ndarray of shape (n_vectors, n_columns)
+                The support vectors, as the preprocessor makes them.""",
+        "dual_coef_": """
+            dual_coef_ : ndarray of shape (n_outputs, n_vectors)
+                Their coefficients in the correction; one output for two classes and for regression,
+                otherwise one for each class.""",
+        "intercept_": """
+            intercept_ : ndarray of shape (n_outputs,)
+                Intercepts of the correction.""",
+    }
 
     kernel: KernelName
     C: Auto

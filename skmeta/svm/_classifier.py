@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmeta.base import MetaClassifierMixin
+from skmeta.base import SharedClassesMixin
+from skmeta.base._docstrings import fill_docstring
 from skmeta.svm._base import Auto, BaseMetaSVM
 from skmeta.svm._biased import Correction, fit_margin
 from skmeta.svm._calibration import Calibration, Evidence, ShotCalibrations, support_odds
@@ -21,7 +22,8 @@ Array = NDArray[np.floating]
 _LEAST_TASKS = 5
 
 
-class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
+@fill_docstring
+class MetaSVC(SharedClassesMixin, BaseMetaSVM):
     r"""Support vector classification that corrects a decision function shared by the tasks.
 
     `fit` learns a decision function f0 from the rows of all tasks. `fit_adapt` seeks the smallest
@@ -43,51 +45,25 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
 
     Parameters
     ----------
-    kernel : {"linear", "rbf"} or callable, default="rbf"
-        Kernel of the shared function and of the corrections. A function takes two arrays of rows
-        and returns the matrix of kernels between them. One that was computed beforehand is looked
-        up: the rows hold numbers of its rows, with `preprocessor=None`.
-    C : float or "auto", default="auto"
-        Weight of the rows of a task against the size of the correction. "auto" learns it.
-    gamma : float or "auto", default="auto"
-        Coefficient of the "rbf" kernel of corrections. "auto" learns it; the shared function has
-        one over the features' total variance then.
-    trust : float or "auto", default="auto"
-        Factor of the shared function, once there are rows of a task. "auto" learns it.
-    n_support : int, default=10
-        Rows to adapt to in the validation on training tasks.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
-        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+    {{kernel}}
+    {{C}}
+    {{gamma}}
+    {{trust}}
+    {{n_support}}
+    {{preprocessor}}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Classes of the training tasks.
-    C_, gamma_, trust_ : float
-        The parameters in use. With a single training task, which leaves nothing to validate on,
-        those that are "auto" are 1, one over the features' total variance, and 1.
+    {{classes_}}
+    {{C_}}
     support_ : ndarray of int of shape (n_vectors,)
         Support rows that correct the shared function: the support vectors. Only these and
         `intercept_` are needed besides it. Empty where all margins were met already, or where
         the intercept alone was moved (rows of one class).
-    support_vectors_ : ndarray of shape (n_vectors, n_columns)
-        The support vectors, as the preprocessor makes them.
-    dual_coef_ : ndarray of shape (n_outputs, n_vectors)
-        Their coefficients in the correction; one output for two classes and for regression,
-        otherwise one for each class.
-    intercept_ : ndarray of shape (n_outputs,)
-        Intercepts of the correction.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks, which it must.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{support_vectors_}}
+    {{dual_coef_}}
+    {{intercept_}}
+    {{common_attributes}}
 
     Notes
     -----
@@ -116,6 +92,8 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
     True
     """
 
+    _learns = "a decision function for each class"
+
     def __init__(
         self,
         *,
@@ -134,16 +112,6 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
         self.preprocessor = preprocessor
 
     def _fit_tasks(self, tasks: TaskCollection) -> None:
-        if not self.shared_target_:
-            raise ValueError(
-                "MetaSVC learns a decision function for each class, so classes must mean the same "
-                "in all tasks; got tasks with classes of their own (shared_target=False)."
-            )
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "Training tasks must have at least two classes, got only one class: "
-                f"{self.classes_.item()!r}."
-            )
         # Of each output; never certain, since only training rows have been seen.
         positive = np.mean(self._targets(tasks.y) > 0, axis=0)
         self._rate = np.clip(positive, 1e-3, 1 - 1e-3)
@@ -238,8 +206,3 @@ class MetaSVC(MetaClassifierMixin, BaseMetaSVM):
         odds = [support_odds(episode.targets, self._rate) for episode in episodes]
         n_query = [len(episode.X_query) for episode in episodes]
         return Evidence(values, shared, np.repeat(odds, n_query, axis=0))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.task_tags.own_classes = False
-        return tags

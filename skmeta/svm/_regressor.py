@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from skmeta.base import MetaRegressorMixin
+from skmeta.base._docstrings import fill_docstring
 from skmeta.svm._base import Auto, BaseMetaSVM
 from skmeta.svm._biased import Correction, fit_tube
 from skmeta.svm._pooled import Kernel, KernelName, PooledMachines
@@ -19,6 +20,7 @@ from skmeta.tasks import TaskCollection
 Array = NDArray[np.floating]
 
 
+@fill_docstring
 class MetaSVR(MetaRegressorMixin, BaseMetaSVM):
     r"""Support vector regression that corrects a function shared by the tasks.
 
@@ -35,50 +37,25 @@ class MetaSVR(MetaRegressorMixin, BaseMetaSVM):
 
     Parameters
     ----------
-    kernel : {"linear", "rbf"} or callable, default="rbf"
-        Kernel of the shared function and of the corrections. A function takes two arrays of rows
-        and returns the matrix of kernels between them. One that was computed beforehand is looked
-        up: the rows hold numbers of its rows, with `preprocessor=None`.
-    C : float or "auto", default="auto"
-        Weight of the rows of a task against the size of the correction. "auto" learns it.
+    {{kernel}}
+    {{C}}
     epsilon : float, default=0.1
         Half the width of the tube, in standard deviations of the target over all training rows.
-    gamma : float or "auto", default="auto"
-        Coefficient of the "rbf" kernel of corrections. "auto" learns it; the shared function has
-        one over the features' total variance then.
-    trust : float or "auto", default="auto"
-        Factor of the shared function, once there are rows of a task. "auto" learns it.
-    n_support : int, default=10
-        Rows to adapt to in the validation on training tasks.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
-        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+    {{gamma}}
+    {{trust}}
+    {{n_support}}
+    {{preprocessor}}
 
     Attributes
     ----------
-    C_, gamma_, trust_ : float
-        The parameters in use. With a single training task, which leaves nothing to validate on,
-        those that are "auto" are 1, one over the features' total variance, and 1.
+    {{C_}}
     support_ : ndarray of int of shape (n_vectors,)
         Support rows that correct the shared function: the support vectors. Only these and
         `intercept_` are needed besides it. Empty where all rows were in the tube already.
-    support_vectors_ : ndarray of shape (n_vectors, n_columns)
-        The support vectors, as the preprocessor makes them.
-    dual_coef_ : ndarray of shape (n_outputs, n_vectors)
-        Their coefficients in the correction; one output for two classes and for regression,
-        otherwise one for each class.
-    intercept_ : ndarray of shape (n_outputs,)
-        Intercepts of the correction.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{support_vectors_}}
+    {{dual_coef_}}
+    {{intercept_}}
+    {{common_attributes}}
 
     Notes
     -----

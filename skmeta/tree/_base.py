@@ -22,6 +22,7 @@ from skmeta.tree._prior import Supports, TreePrior
 from skmeta.tree._selection import Choice, select
 from skmeta.tree._splitting import SplitPrior
 from skmeta.tree._tree_departure import TreeDeparture
+from skmeta.tree._tree_docs import TREE_DOCS
 from skmeta.tree._trust import FULL_TRUST, SCALES, Trust, few_shot_episodes, learn_trust
 
 Array = NDArray[np.floating]
@@ -66,6 +67,7 @@ class BaseMetaTree(BaseMetaLearner):
         "support_strategy": [StrOptions({"random", "first"})],
         "random_state": ["random_state"],
     }
+    _shared_docs = TREE_DOCS
     # What "auto" chooses from.
     _depths: ClassVar[tuple[int, ...]]
     _leaf_sizes: ClassVar[tuple[int, ...]]

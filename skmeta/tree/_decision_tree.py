@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
+from skmeta.base._docstrings import fill_docstring
 from skmeta.tree._one_tree import OneTree
 from skmeta.tree._targets import _ClassTrees, _NumberTrees
 
 
+@fill_docstring
 class MetaDecisionTreeRegressor(OneTree, _NumberTrees):
     r"""Regression tree that tasks share, whose values are adapted to each task.
 
@@ -29,68 +29,37 @@ class MetaDecisionTreeRegressor(OneTree, _NumberTrees):
 
     Parameters
     ----------
-    max_depth : int or "auto", default="auto"
-        Largest depth of the tree. "auto" learns it.
-    min_samples_leaf : int or "auto", default="auto"
-        Smallest number of training rows in a leaf. "auto" learns it.
+    {{max_depth}}
+    {{min_samples_leaf}}
     node_variance : float or "auto", default="auto"
-        Prior variance of a task's effect at each node, in
-        units of the target squared. 0 trusts the tree that tasks share
-        without end, a large one not at all. "auto" learns one for each depth.
-    smoothing : float or "auto", default="auto"
-        Shrinkage of the shared values: how many rows that are like its parent are added to each
-        node [3]_. "auto" learns it.
-    split_probability : float or "auto", default="auto"
-        Prior probability that a task splits a leaf of its own accord, each leaf once at most; 0
-        leaves the structure to the tasks together. "auto" learns it.
-    center : bool, default=True
-        Whether to take the tasks' own levels off the target to grow the tree.
-    support_strategy : {"random", "first"}, default="random"
-        How the support rows of a new task will come: at random, or as the first ones of the task.
-        With "first", rows of training tasks must be stored in the order of time, and how far to
-        trust first rows is learned from what they said of later ones.
-    random_state : int, RandomState instance or None, default=None
-        Draws the order in which columns are tried, which decides between equal splits.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
-        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+        Prior variance of a task's effect at each node, in units of the target squared. 0
+        trusts the tree that tasks share without end, a large one not at all. "auto" learns one for
+        each depth.
+    {{smoothing}}
+    {{split_probability}}
+    {{center}}
+    {{support_strategy}}
+    {{random_state}}
+    {{preprocessor}}
 
     Attributes
     ----------
-    max_depth_, min_samples_leaf_ : int
-        The meta-parameters in use.
-    node_variances_ : ndarray of shape (max_depth_ + 1,)
-        Prior variance of a task's effects at the nodes of each depth, the root first: how far tasks
-        depart from what they share.
-    smoothing_ : float
-        The shrinkage of the shared values in use.
-    shots_, trust_ : ndarray of shape (n_shots,)
-        Numbers of support rows, and for each the correlation of a task's departure in its support
-        with that in its later rows: 0 does not adapt. 1 with `support_strategy="random"`.
+    {{max_depth_}}
+    {{node_variances_}}
+    {{smoothing_}}
+    {{shots_}}
     noise_variance_ : float
         Variance of the target around a task's own tree.
-    split_probability_ : float
-        Prior probability of a split of a task's own.
+    {{split_probability_}}
     tree_ : DecisionTreeRegressor
         The tree that tasks share, fitted by scikit-learn.
     prior_values_ : ndarray of shape (n_nodes,)
         Value of each node before any adaptation.
     values_ : ndarray of shape (n_nodes,)
         Value of each node for the task.
-    node_counts_ : ndarray of shape (n_nodes,)
-        Support rows that pass each node.
-    splits_ : dict
-        Leaves that the task splits: column, threshold, and values left and right of it.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{node_counts_}}
+    {{splits_}}
+    {{common_attributes}}
 
     See Also
     --------
@@ -125,30 +94,8 @@ class MetaDecisionTreeRegressor(OneTree, _NumberTrees):
     True
     """
 
-    def __init__(
-        self,
-        *,
-        max_depth: int | Literal["auto"] = "auto",
-        min_samples_leaf: int | Literal["auto"] = "auto",
-        node_variance: float | Literal["auto"] = "auto",
-        smoothing: float | Literal["auto"] = "auto",
-        split_probability: float | Literal["auto"] = "auto",
-        center: bool = True,
-        support_strategy: Literal["random", "first"] = "random",
-        random_state: Any = None,
-        preprocessor: Any = "auto",
-    ):
-        self.max_depth = max_depth
-        self.min_samples_leaf = min_samples_leaf
-        self.node_variance = node_variance
-        self.smoothing = smoothing
-        self.split_probability = split_probability
-        self.center = center
-        self.support_strategy = support_strategy
-        self.random_state = random_state
-        self.preprocessor = preprocessor
 
-
+@fill_docstring
 class MetaDecisionTreeClassifier(OneTree, _ClassTrees):
     r"""Classification tree that tasks share, whose values are adapted to each task.
 
@@ -171,69 +118,36 @@ class MetaDecisionTreeClassifier(OneTree, _ClassTrees):
 
     Parameters
     ----------
-    max_depth : int or "auto", default="auto"
-        Largest depth of the tree. "auto" learns it.
-    min_samples_leaf : int or "auto", default="auto"
-        Smallest number of training rows in a leaf. "auto" learns it.
+    {{max_depth}}
+    {{min_samples_leaf}}
     node_variance : float or "auto", default="auto"
-        Prior variance of a task's effect at each node, in
-        squared log odds. 0 trusts the tree that tasks share
-        without end, a large one not at all. "auto" learns one for each depth.
-    smoothing : float or "auto", default="auto"
-        Shrinkage of the shared values: how many rows that are like its parent are added to each
-        node [3]_. "auto" learns it.
-    split_probability : float or "auto", default="auto"
-        Prior probability that a task splits a leaf of its own accord, each leaf once at most; 0
-        leaves the structure to the tasks together. "auto" learns it.
-    center : bool, default=True
-        Whether to take the tasks' own levels off the target to grow the tree.
-    support_strategy : {"random", "first"}, default="random"
-        How the support rows of a new task will come: at random, or as the first ones of the task.
-        With "first", rows of training tasks must be stored in the order of time, and how far to
-        trust first rows is learned from what they said of later ones.
-    random_state : int, RandomState instance or None, default=None
-        Draws the order in which columns are tried, which decides between equal splits.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
-        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+        Prior variance of a task's effect at each node, in squared log odds. 0
+        trusts the tree that tasks share without end, a large one not at all. "auto" learns one for
+        each depth.
+    {{smoothing}}
+    {{split_probability}}
+    {{center}}
+    {{support_strategy}}
+    {{random_state}}
+    {{preprocessor}}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Classes of the training tasks.
-    max_depth_, min_samples_leaf_ : int
-        The meta-parameters in use.
-    node_variances_ : ndarray of shape (max_depth_ + 1,)
-        Prior variance of a task's effects at the nodes of each depth, the root first: how far tasks
-        depart from what they share.
-    smoothing_ : float
-        The shrinkage of the shared values in use.
-    shots_, trust_ : ndarray of shape (n_shots,)
-        Numbers of support rows, and for each the correlation of a task's departure in its support
-        with that in its later rows: 0 does not adapt. 1 with `support_strategy="random"`.
-    split_probability_ : float
-        Prior probability of a split of a task's own.
+    {{classes_}}
+    {{max_depth_}}
+    {{node_variances_}}
+    {{smoothing_}}
+    {{shots_}}
+    {{split_probability_}}
     tree_ : DecisionTreeRegressor
-        The tree that tasks share, fitted by scikit-learn on indicators of
-        the classes.
+        The tree that tasks share, fitted by scikit-learn on indicators of the classes.
     prior_values_ : ndarray of shape (n_nodes, n_classes)
         Probabilities of each node before any adaptation.
     values_ : ndarray of shape (n_nodes, n_classes)
         Probabilities of each node for the task.
-    node_counts_ : ndarray of shape (n_nodes,)
-        Support rows that pass each node.
-    splits_ : dict
-        Leaves that the task splits: column, threshold, and values left and right of it.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks, which it must.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{node_counts_}}
+    {{splits_}}
+    {{common_attributes}}
 
     See Also
     --------
@@ -269,26 +183,3 @@ class MetaDecisionTreeClassifier(OneTree, _ClassTrees):
     >>> bool(np.mean(scores) > np.mean([meta.score(q.X, q.y) for q in query]))
     True
     """
-
-    def __init__(
-        self,
-        *,
-        max_depth: int | Literal["auto"] = "auto",
-        min_samples_leaf: int | Literal["auto"] = "auto",
-        node_variance: float | Literal["auto"] = "auto",
-        smoothing: float | Literal["auto"] = "auto",
-        split_probability: float | Literal["auto"] = "auto",
-        center: bool = True,
-        support_strategy: Literal["random", "first"] = "random",
-        random_state: Any = None,
-        preprocessor: Any = "auto",
-    ):
-        self.max_depth = max_depth
-        self.min_samples_leaf = min_samples_leaf
-        self.node_variance = node_variance
-        self.smoothing = smoothing
-        self.split_probability = split_probability
-        self.center = center
-        self.support_strategy = support_strategy
-        self.random_state = random_state
-        self.preprocessor = preprocessor

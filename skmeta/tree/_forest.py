@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
+from skmeta.base._docstrings import fill_docstring
 from skmeta.tree._many_trees import ManyTrees
 from skmeta.tree._targets import _ClassTrees, _NumberTrees
 
 
+@fill_docstring
 class MetaForestRegressor(ManyTrees, _NumberTrees):
     r"""Forest of regression trees that tasks share, and each task's departure from them.
 
@@ -23,63 +23,33 @@ class MetaForestRegressor(ManyTrees, _NumberTrees):
 
     Parameters
     ----------
-    n_estimators : int, default=50
-        Number of trees.
-    max_depth : int or "auto", default="auto"
-        Largest depth of the trees. "auto" learns it.
-    min_samples_leaf : int or "auto", default="auto"
-        Smallest number of training rows in a leaf. "auto" learns it.
+    {{n_estimators}}
+    {{max_depth}}
+    {{min_samples_leaf}}
     node_variance : float or "auto", default="auto"
-        Prior variance of a task's effect at each node, in
-        units of the target squared. 0 trusts the trees that tasks share
-        without end, a large one not at all. "auto" learns one for each depth.
-    smoothing : float or "auto", default="auto"
-        Shrinkage of the shared values: how many rows that are like its parent are added to each
-        node [3]_. "auto" learns it.
-    max_features : float, default=0.5
-        Share of the columns that are tried at each split.
-    max_tasks : float, default=0.632
-        Share of the training tasks that each tree is grown on.
-    center : bool, default=True
-        Whether to take the tasks' own levels off the target to grow the trees [1]_.
-    support_strategy : {"random", "first"}, default="random"
-        How the support rows of a new task will come: at random, or as the first ones of the task.
-        With "first", rows of training tasks must be stored in the order of time, and how far to
-        trust first rows is learned from what they said of later ones.
-    n_jobs : int or None, default=None
-        Threads that grow trees.
-    random_state : int, RandomState instance or None, default=None
-        Draws tasks, columns and splits.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
-        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+        Prior variance of a task's effect at each node, in units of the target squared. 0
+        trusts the trees that tasks share without end, a large one not at all. "auto" learns one for
+        each depth.
+    {{smoothing}}
+    {{max_features}}
+    {{max_tasks}}
+    {{center}}
+    {{support_strategy}}
+    {{n_jobs}}
+    {{random_state}}
+    {{preprocessor}}
 
     Attributes
     ----------
-    max_depth_, min_samples_leaf_ : int
-        The meta-parameters in use.
-    node_variances_ : ndarray of shape (max_depth_ + 1,)
-        Prior variance of a task's effects at the nodes of each depth, the root first: how far tasks
-        depart from what they share.
-    smoothing_ : float
-        The shrinkage of the shared values in use.
-    shots_, trust_ : ndarray of shape (n_shots,)
-        Numbers of support rows, and for each the correlation of a task's departure in its support
-        with that in its later rows: 0 does not adapt. 1 with `support_strategy="random"`.
+    {{max_depth_}}
+    {{node_variances_}}
+    {{smoothing_}}
+    {{shots_}}
     noise_variance_ : float
         Variance of the target around a task's own forest.
     estimators_ : list of DecisionTreeRegressor
         The trees, fitted by scikit-learn.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{common_attributes}}
 
     See Also
     --------
@@ -114,36 +84,8 @@ class MetaForestRegressor(ManyTrees, _NumberTrees):
     True
     """
 
-    def __init__(
-        self,
-        *,
-        n_estimators: int = 50,
-        max_depth: int | Literal["auto"] = "auto",
-        min_samples_leaf: int | Literal["auto"] = "auto",
-        node_variance: float | Literal["auto"] = "auto",
-        max_features: float = 0.5,
-        max_tasks: float = 0.632,
-        smoothing: float | Literal["auto"] = "auto",
-        center: bool = True,
-        support_strategy: Literal["random", "first"] = "random",
-        n_jobs: int | None = None,
-        random_state: Any = None,
-        preprocessor: Any = "auto",
-    ):
-        self.n_estimators = n_estimators
-        self.max_depth = max_depth
-        self.min_samples_leaf = min_samples_leaf
-        self.node_variance = node_variance
-        self.max_features = max_features
-        self.max_tasks = max_tasks
-        self.smoothing = smoothing
-        self.center = center
-        self.support_strategy = support_strategy
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.preprocessor = preprocessor
 
-
+@fill_docstring
 class MetaForestClassifier(ManyTrees, _ClassTrees):
     r"""Forest of classification trees that tasks share, and each task's departure from them.
 
@@ -157,63 +99,32 @@ class MetaForestClassifier(ManyTrees, _ClassTrees):
 
     Parameters
     ----------
-    n_estimators : int, default=50
-        Number of trees.
-    max_depth : int or "auto", default="auto"
-        Largest depth of the trees. "auto" learns it.
-    min_samples_leaf : int or "auto", default="auto"
-        Smallest number of training rows in a leaf. "auto" learns it.
+    {{n_estimators}}
+    {{max_depth}}
+    {{min_samples_leaf}}
     node_variance : float or "auto", default="auto"
-        Prior variance of a task's effect at each node, in
-        squared log odds. 0 trusts the trees that tasks share
-        without end, a large one not at all. "auto" learns one for each depth.
-    smoothing : float or "auto", default="auto"
-        Shrinkage of the shared values: how many rows that are like its parent are added to each
-        node [3]_. "auto" learns it.
-    max_features : float, default=0.5
-        Share of the columns that are tried at each split.
-    max_tasks : float, default=0.632
-        Share of the training tasks that each tree is grown on.
-    center : bool, default=True
-        Whether to take the tasks' own levels off the target to grow the trees [1]_.
-    support_strategy : {"random", "first"}, default="random"
-        How the support rows of a new task will come: at random, or as the first ones of the task.
-        With "first", rows of training tasks must be stored in the order of time, and how far to
-        trust first rows is learned from what they said of later ones.
-    n_jobs : int or None, default=None
-        Threads that grow trees.
-    random_state : int, RandomState instance or None, default=None
-        Draws tasks, columns and splits.
-    preprocessor : "auto", None or transformer, default="auto"
-        Turns raw rows into numbers; fitted on the rows of the training tasks alone. "auto" imputes
-        and standardises numbers and one-hot encodes strings; None takes numbers as they are.
+        Prior variance of a task's effect at each node, in squared log odds. 0
+        trusts the trees that tasks share without end, a large one not at all. "auto" learns one for
+        each depth.
+    {{smoothing}}
+    {{max_features}}
+    {{max_tasks}}
+    {{center}}
+    {{support_strategy}}
+    {{n_jobs}}
+    {{random_state}}
+    {{preprocessor}}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Classes of the training tasks.
-    max_depth_, min_samples_leaf_ : int
-        The meta-parameters in use.
-    node_variances_ : ndarray of shape (max_depth_ + 1,)
-        Prior variance of a task's effects at the nodes of each depth, the root first: how far tasks
-        depart from what they share.
-    smoothing_ : float
-        The shrinkage of the shared values in use.
-    shots_, trust_ : ndarray of shape (n_shots,)
-        Numbers of support rows, and for each the correlation of a task's departure in its support
-        with that in its later rows: 0 does not adapt. 1 with `support_strategy="random"`.
+    {{classes_}}
+    {{max_depth_}}
+    {{node_variances_}}
+    {{smoothing_}}
+    {{shots_}}
     estimators_ : list of DecisionTreeRegressor
         The trees, fitted by scikit-learn on indicators of the classes.
-    n_support_ : int
-        Number of rows that the estimator has adapted to; 0 for the prior.
-    preprocessor_ : transformer or None
-        The fitted preprocessor.
-    shared_target_ : bool
-        Whether the target means the same in all tasks, which it must.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during `fit`, if all were strings.
+    {{common_attributes}}
 
     See Also
     --------
@@ -249,32 +160,3 @@ class MetaForestClassifier(ManyTrees, _ClassTrees):
     >>> bool(np.mean(scores) > np.mean([meta.score(q.X, q.y) for q in query]))
     True
     """
-
-    def __init__(
-        self,
-        *,
-        n_estimators: int = 50,
-        max_depth: int | Literal["auto"] = "auto",
-        min_samples_leaf: int | Literal["auto"] = "auto",
-        node_variance: float | Literal["auto"] = "auto",
-        max_features: float = 0.5,
-        max_tasks: float = 0.632,
-        smoothing: float | Literal["auto"] = "auto",
-        center: bool = True,
-        support_strategy: Literal["random", "first"] = "random",
-        n_jobs: int | None = None,
-        random_state: Any = None,
-        preprocessor: Any = "auto",
-    ):
-        self.n_estimators = n_estimators
-        self.max_depth = max_depth
-        self.min_samples_leaf = min_samples_leaf
-        self.node_variance = node_variance
-        self.max_features = max_features
-        self.max_tasks = max_tasks
-        self.smoothing = smoothing
-        self.center = center
-        self.support_strategy = support_strategy
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.preprocessor = preprocessor

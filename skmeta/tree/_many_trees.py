@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from skmeta.tree._forest_departure import ForestDeparture, depart_in_forest
 from skmeta.tree._growing import Committee, Settings, Table, plant
 from skmeta.tree._prior import Supports, TreePrior
 from skmeta.tree._selection import Choice
+from skmeta.tree._tree_docs import FOREST_DOCS
 
 
 class ManyTrees(BaseMetaTree):
@@ -28,12 +29,38 @@ class ManyTrees(BaseMetaTree):
         "max_tasks": [Interval(Real, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
     }
+    _shared_docs = FOREST_DOCS
     _depths = (2, 4, 6, 8, 11)
     _leaf_sizes = (2, 5, 15)
 
-    n_estimators: int
-    max_features: float
-    max_tasks: float
+    def __init__(
+        self,
+        *,
+        n_estimators: int = 50,
+        max_depth: int | Literal["auto"] = "auto",
+        min_samples_leaf: int | Literal["auto"] = "auto",
+        node_variance: float | Literal["auto"] = "auto",
+        max_features: float = 0.5,
+        max_tasks: float = 0.632,
+        smoothing: float | Literal["auto"] = "auto",
+        center: bool = True,
+        support_strategy: Literal["random", "first"] = "random",
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        preprocessor: Any = "auto",
+    ):
+        self.n_estimators = n_estimators
+        self.max_depth = max_depth
+        self.min_samples_leaf = min_samples_leaf
+        self.node_variance = node_variance
+        self.max_features = max_features
+        self.max_tasks = max_tasks
+        self.smoothing = smoothing
+        self.center = center
+        self.support_strategy = support_strategy
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.preprocessor = preprocessor
 
     def _draw_seen(self, n_tasks: int, rng: np.random.RandomState) -> NDArray[np.bool_]:
         if n_tasks == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from numbers import Real
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from skmeta.tree._selection import Choice
 from skmeta.tree._split_learning import learn_splitting
 from skmeta.tree._splitting import SplitPrior, below
 from skmeta.tree._tree_departure import TreeDeparture, depart_in_tree
+from skmeta.tree._tree_docs import ONE_TREE_DOCS
 
 Array = NDArray[np.floating]
 Index = NDArray[np.intp]
@@ -33,10 +34,32 @@ class OneTree(BaseMetaTree):
         **BaseMetaTree._parameter_constraints,
         "split_probability": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
     }
+    _shared_docs = ONE_TREE_DOCS
     _depths = (1, 2, 3, 4, 6, 8, 10)
     _leaf_sizes = (2, 10, 40)
 
-    split_probability: float | Literal["auto"]
+    def __init__(
+        self,
+        *,
+        max_depth: int | Literal["auto"] = "auto",
+        min_samples_leaf: int | Literal["auto"] = "auto",
+        node_variance: float | Literal["auto"] = "auto",
+        smoothing: float | Literal["auto"] = "auto",
+        split_probability: float | Literal["auto"] = "auto",
+        center: bool = True,
+        support_strategy: Literal["random", "first"] = "random",
+        random_state: Any = None,
+        preprocessor: Any = "auto",
+    ):
+        self.max_depth = max_depth
+        self.min_samples_leaf = min_samples_leaf
+        self.node_variance = node_variance
+        self.smoothing = smoothing
+        self.split_probability = split_probability
+        self.center = center
+        self.support_strategy = support_strategy
+        self.random_state = random_state
+        self.preprocessor = preprocessor
 
     def _draw_seen(self, n_tasks: int, rng: np.random.RandomState) -> NDArray[np.bool_]:
         if n_tasks == 1:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from skmeta.base import MetaClassifierMixin, MetaRegressorMixin
+from skmeta.base import MetaRegressorMixin, SharedClassesMixin
 from skmeta.tree._base import BaseMetaTree
 from skmeta.tree._growing import Table
 from skmeta.tree._learning import Learned, learn_bernoulli, learn_gaussian
@@ -73,8 +73,10 @@ class _NumberTrees(MetaRegressorMixin, BaseMetaTree):
         return self._prior.noise_variance
 
 
-class _ClassTrees(MetaClassifierMixin, BaseMetaTree):
+class _ClassTrees(SharedClassesMixin, BaseMetaTree):
     """Trees whose values are frequencies of classes, and the log odds of a task's classes."""
+
+    _learns = "frequencies of classes"
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probabilities of the classes.
@@ -98,20 +100,6 @@ class _ClassTrees(MetaClassifierMixin, BaseMetaTree):
         if proba.shape[1] == 1:
             return np.hstack([1 - proba, proba])
         return proba / proba.sum(axis=1, keepdims=True)
-
-    def _fit_tasks(self, tasks: Any) -> None:
-        name = type(self).__name__
-        if not self.shared_target_:
-            raise ValueError(
-                f"{name} learns frequencies of classes, so classes must mean the same in all "
-                "tasks; got tasks with classes of their own (shared_target=False)."
-            )
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "Training tasks must have at least two classes, got only one class: "
-                f"{self.classes_.item()!r}."
-            )
-        super()._fit_tasks(tasks)
 
     def _indicators(self, y: np.ndarray) -> Array:
         return (y[:, None] == np.arange(len(self.classes_))).astype(np.float64)
@@ -141,8 +129,3 @@ class _ClassTrees(MetaClassifierMixin, BaseMetaTree):
         frequencies = choice.committee.unseen_values(table, choice.settings.max_depth)
         classes = table.targets[:, 1:] if table.targets.shape[1] == 2 else table.targets
         return classes, one_sided_log_odds(frequencies)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.task_tags.own_classes = False
-        return tags
