@@ -10,6 +10,8 @@ def _variants(cls):
     yield cls()
     if cls.__name__ == "PrototypeClassifier":
         yield cls(module=None)
+    if cls.__name__ == "DeepKernelClassifier":
+        yield cls(approximation="laplace")
 
 
 def _quick(learner, check_name):
