@@ -17,7 +17,7 @@ from skmeta import (
 from skmeta.amortized._table_episodes import BothEpisodes, TableEpisodes
 from skmeta.datasets import make_prior_tables
 from skmeta.nets import TableTransformer
-from skmeta.testing._checks import make_tasks
+from skmeta.testing._checks._tools import make_tasks
 
 TINY = partial(TableTransformer, n_units=8, n_heads=1, n_layers=1)
 

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 import skmeta
 from skmeta.testing import all_meta_learners
-from skmeta.testing._checks import fitted, make_tasks, outputs
+from skmeta.testing._checks._tools import fitted, make_tasks, outputs
 
 LEARNERS = dict(all_meta_learners())
 
