@@ -98,7 +98,7 @@ class Embedding(torch.nn.Module):
             *self.block(1, n_outputs),
             *self.block(n_outputs, n_outputs),
             torch.nn.Flatten(),
-        )
+        ).to(memory_format=torch.channels_last)  # saves a quarter of a processor's time
 
     def block(self, n_in, n_out):
         convolution = torch.nn.Conv2d(n_in, n_out, kernel_size=3, padding=1)
@@ -114,7 +114,7 @@ class Embedding(torch.nn.Module):
 
 torch.set_num_threads(1)  # enough for a small network, and the results repeat to the bit
 tasks = make_n_way_tasks(
-    characters, names, n_way=20, n_support=2, n_query=3, n_tasks=1500, random_state=0
+    characters, names, n_way=20, n_support=2, n_query=3, n_tasks=1000, random_state=0
 )
 meta = PrototypeClassifier(
     module=Embedding,
@@ -173,7 +173,9 @@ def embed(X):
 # 200 tasks for each number of examples ("shots"), all of them with the digits 6 to 9. The examples
 # of a task, its *support*, are the same for all methods, and so are the images to classify, its
 # *query*. With so few rows, nearest neighbours do best with a single neighbour, and logistic
-# regression with little regularisation; the random forest has scikit-learn's defaults.
+# regression with little regularisation; the random forest has scikit-learn's defaults. As a forest
+# takes nearly ten times as long as any other method, it gets the first 40 of the tasks only, and
+# its intervals are wider for that.
 
 opponents = {
     "Nearest neighbour": KNeighborsClassifier(n_neighbors=1),
@@ -185,23 +187,30 @@ opponents = {
 }
 
 
-def accuracies(n_shots, n_tasks=200):
-    """Accuracy in % of each method on each of many tasks."""
+N_TASKS, N_TASKS_OF_FOREST = 200, 40
+
+
+def accuracies(n_shots):
+    """Accuracy in % of each method on each of its tasks."""
     tasks = make_n_way_tasks(
         X[is_new],
         y[is_new],
         n_way=4,
         n_support=n_shots,
         n_query=20,
-        n_tasks=n_tasks,
+        n_tasks=N_TASKS,
         random_state=1,
     )
     support, query = split_support_query(tasks, 4 * n_shots, stratify=True)
     models = {"Meta-learner": meta.fit_adapt_many(support)}
     for name, opponent in opponents.items():
-        models[name] = [clone(opponent).fit(task.X, task.y) for task in support]
+        its_tasks = support[:N_TASKS_OF_FOREST] if name == "Random forest" else support
+        models[name] = [clone(opponent).fit(task.X, task.y) for task in its_tasks]
     return {
-        name: [100 * model.score(task.X, task.y) for model, task in zip(fitted, query, strict=True)]
+        name: [
+            100 * model.score(task.X, task.y)
+            for model, task in zip(fitted, query[: len(fitted)], strict=True)
+        ]
         for name, fitted in models.items()
     }
 
