@@ -146,8 +146,12 @@ class TableReader(BaseEstimator):
             self.preprocessor_ = None
             return
         is_auto = isinstance(self.preprocessor, str)
-        self.preprocessor_ = TablePreprocessor() if is_auto else clone(self.preprocessor)
-        self.preprocessor_.fit(X, y)
+        made = self._make_auto_preprocessor() if is_auto else clone(self.preprocessor)
+        self.preprocessor_ = made.fit(X, y)
+
+    def _make_auto_preprocessor(self) -> TablePreprocessor:
+        """What `preprocessor="auto"` stands for."""
+        return TablePreprocessor()
 
     def _transform(self, X: Any) -> np.ndarray:
         if self.preprocessor_ is not None:

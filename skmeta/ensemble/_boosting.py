@@ -13,17 +13,18 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmeta.base import BaseMetaLearner
 from skmeta.ensemble._between_shots import interpolate
-from skmeta.ensemble._columns import DenseColumns, TreePreprocessor
+from skmeta.ensemble._columns import DenseColumns
 from skmeta.ensemble._component import Inputs, Priors
 from skmeta.ensemble._few_shot_validation import FewShotValidation
 from skmeta.ensemble._pooled import PooledModel, Rows, pool_linear, pool_trees
 from skmeta.ensemble._row_table import RowTable
+from skmeta.ensemble._tree_rows import TreeRowsLearner
 from skmeta.tasks import TaskCollection
 
 Array = NDArray[np.floating]
 
 
-class BaseMetaBoosting(FewShotValidation, BaseMetaLearner):
+class BaseMetaBoosting(FewShotValidation, TreeRowsLearner, BaseMetaLearner):
     """Base class: pooled models, and processes of what tasks differ by from them."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -190,24 +191,3 @@ class BaseMetaBoosting(FewShotValidation, BaseMetaLearner):
                 says = self._tree_candidate(mixed, self._trees(Rows(columns, columns)))
             said.append(says)
         return self._mix(said, interpolate(self._n_rows, self.shots_, self.weights_))
-
-    def _rows(self, X: np.ndarray) -> Rows:
-        return Rows(X, self._dense(X))
-
-    # ------------------------------------------------------------------ tables
-
-    @property
-    def _n_categorical(self) -> int:
-        """How many of the last columns are codes of categories."""
-        return getattr(self.preprocessor_, "n_categorical", 0)
-
-    def _fit_preprocessor(self, X: Any, y: np.ndarray) -> None:
-        if isinstance(self.preprocessor, str):
-            self.preprocessor_ = TreePreprocessor().fit(X)
-        else:
-            super()._fit_preprocessor(X, y)
-
-    def _transform(self, X: Any) -> np.ndarray:
-        if isinstance(self.preprocessor_, TreePreprocessor):  # gaps are left to the trees
-            return self.preprocessor_.transform(X).astype(np.float64, copy=False)
-        return super()._transform(X)

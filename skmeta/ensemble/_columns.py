@@ -67,10 +67,13 @@ class DenseColumns:
     ----------
     n_categorical : int
         How many of the last columns are codes.
+    max_columns : int or None, default=40
+        More columns than this are projected to this many; None keeps them all.
     """
 
-    def __init__(self, n_categorical: int) -> None:
+    def __init__(self, n_categorical: int, max_columns: int | None = _MAX_COLUMNS) -> None:
         self.n_categorical = n_categorical
+        self.max_columns = max_columns
 
     def fit(self, T: Array) -> Self:
         """Learn medians, scales, and a projection if columns are many."""
@@ -86,8 +89,8 @@ class DenseColumns:
         self._scale = make_pipeline(make_column_transformer(*chosen), StandardScaler())
         Z = self._scale.fit_transform(T)
         self._projection = None
-        if Z.shape[1] > _MAX_COLUMNS:
-            self._projection = PCA(_MAX_COLUMNS, svd_solver="full").fit(Z)
+        if self.max_columns is not None and Z.shape[1] > self.max_columns:
+            self._projection = PCA(self.max_columns, svd_solver="full").fit(Z)
             self._power = float(self._projection.transform(Z).std()) or 1.0
         return self
 

@@ -18,12 +18,14 @@ from sklearn.model_selection import GroupKFold
 
 Array = NDArray[np.floating]
 
-_N_TREES = (25, 50, 100, 200)
+_N_TREES = (10, 25, 50, 100, 200)
 _LEAST_PROBA = 1e-5
 # With fewer rows, five of the smallest leaves, trees say little that is worth their time.
 _LEAST_ROWS = 100
 # With more rows than this, fewer folds do.
 _MANY_ROWS = 3000
+# Columns of a linear model of classes that is still small.
+_MANY_COLUMNS = 100
 
 
 class Rows(NamedTuple):
@@ -94,11 +96,11 @@ def pool_trees(
     n_columns = rows.trees.shape[1]
     kind = HistGradientBoostingRegressor if n_classes is None else HistGradientBoostingClassifier
 
-    def fit_constant(chosen: Any) -> _Fitted:
+    def fit_constant(chosen: Any) -> FittedModel:
         constant = DummyRegressor() if n_classes is None else DummyClassifier()
-        return _Fitted(constant.fit(rows.trees[chosen], y[chosen]), "trees", n_classes)
+        return FittedModel(constant.fit(rows.trees[chosen], y[chosen]), "trees", n_classes)
 
-    def fit(chosen: Any, n_trees: int, start: _Fitted | None = None) -> _Fitted:
+    def fit(chosen: Any, n_trees: int, start: FittedModel | None = None) -> FittedModel:
         X, target = rows.trees[chosen], y[chosen]
         if n_classes is not None and len(np.unique(target)) < 2:
             return fit_constant(chosen)
@@ -115,19 +117,19 @@ def pool_trees(
                 random_state=seed,
             )
         )
-        return _Fitted(trees.set_params(max_iter=n_trees).fit(X, target), "trees", n_classes)
+        return FittedModel(trees.set_params(max_iter=n_trees).fit(X, target), "trees", n_classes)
 
     parts = list(folds(row_task))
     if len(y) < _LEAST_ROWS:
         return _out_of_folds(fit_constant, rows, parts)
-    models: list[_Fitted | None] = [None] * len(parts)
+    models: list[FittedModel | None] = [None] * len(parts)
     best, least, out_of_task = 0, np.inf, np.empty((0, 0))
     for n_trees in _N_TREES:
         found = np.zeros((len(y), 1 if n_classes is None else n_classes))
         for i, (train, held) in enumerate(parts):
             models[i] = fitted = fit(train, n_trees, models[i])
             found[held] = fitted(rows.take(held))
-        loss = _loss(found, y, n_classes)
+        loss = out_of_task_loss(found, y, n_classes)
         if loss >= least:  # more trees fit the training tasks, not new ones
             break
         best, least, out_of_task = n_trees, loss, found
@@ -139,20 +141,27 @@ def pool_linear(
 ) -> PooledModel:
     """Ridge or logistic regression on the scaled columns; parameters as in `pool_trees`."""
 
-    def fit(chosen: Any) -> _Fitted:
-        X, target = rows.dense[chosen], y[chosen]
-        linear: Any = RidgeCV(np.logspace(-2, 4, 13))
-        if n_classes is not None:
-            linear = LogisticRegression(C=0.3, solver="newton-cholesky")
-            if len(np.unique(target)) < 2:
-                linear = DummyClassifier()
-        return _Fitted(linear.fit(X, target), "dense", n_classes)
+    def fit(chosen: Any) -> FittedModel:
+        return fit_linear(rows.take(chosen), y[chosen], n_classes)
 
     return _out_of_folds(fit, rows, folds(row_task))
 
 
+def fit_linear(rows: Rows, y: Array, n_classes: int | None) -> FittedModel:
+    """Ridge or logistic regression alone, which costs a fraction of predictions out of task."""
+    linear: Any = RidgeCV(np.logspace(-2, 4, 13))
+    if n_classes is not None:
+        # Newton's method is exact and quick, but costs the cube of the columns.
+        is_wide = rows.dense.shape[1] > _MANY_COLUMNS
+        solver = "lbfgs" if is_wide else "newton-cholesky"
+        linear = LogisticRegression(solver=solver, max_iter=1000)
+        if len(np.unique(y)) < 2:
+            linear = DummyClassifier()
+    return FittedModel(linear.fit(rows.dense, y), "dense", n_classes)
+
+
 def _out_of_folds(
-    fit: Callable[[Any], _Fitted], rows: Rows, parts: Iterable[tuple[Any, Any]]
+    fit: Callable[[Any], FittedModel], rows: Rows, parts: Iterable[tuple[Any, Any]]
 ) -> PooledModel:
     """A model of all rows, and its predictions for folds that it has not seen."""
     model = fit(slice(None))
@@ -162,7 +171,7 @@ def _out_of_folds(
     return PooledModel(model, out_of_task)
 
 
-class _Fitted(NamedTuple):
+class FittedModel(NamedTuple):
     """A fitted estimator, and which columns it takes."""
 
     estimator: Any
@@ -170,21 +179,22 @@ class _Fitted(NamedTuple):
     n_classes: int | None
 
     def __call__(self, rows: Rows) -> Array:
-        X = getattr(rows, self.columns)
         if self.n_classes is None:
-            return self.estimator.predict(X)[:, None]
-        return _log_proba(self.estimator.predict_proba(X), self.estimator, self.n_classes)
+            return self.estimator.predict(getattr(rows, self.columns))[:, None]
+        proba = np.clip(self.predict_proba(rows), _LEAST_PROBA, None)
+        return np.log(proba / proba.sum(axis=1, keepdims=True))
+
+    def predict_proba(self, rows: Rows) -> Array:
+        """Probabilities of all classes, also those that the model's rows did not have."""
+        assert self.n_classes is not None
+        proba = np.zeros((len(rows.trees), self.n_classes))
+        known = self.estimator.classes_.astype(np.intp)
+        proba[:, known] = self.estimator.predict_proba(getattr(rows, self.columns))
+        return proba
 
 
-def _log_proba(proba: Array, model: Any, n_classes: int) -> Array:
-    """Log probabilities of all classes, also those that the model's rows did not have."""
-    full = np.zeros((len(proba), n_classes))
-    full[:, model.classes_.astype(np.intp)] = proba
-    full = np.clip(full, _LEAST_PROBA, None)
-    return np.log(full / full.sum(axis=1, keepdims=True))
-
-
-def _loss(prediction: Array, y: Array, n_classes: int | None) -> float:
+def out_of_task_loss(prediction: Array, y: Array, n_classes: int | None) -> float:
+    """Mean squared error, or log-loss, of predictions as a :class:`PooledModel` has them."""
     if n_classes is None:
         return float(np.mean((prediction[:, 0] - y) ** 2))
     codes = y.astype(np.intp)[:, None]

@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.metrics import log_loss, mean_squared_error
-from sklearn.model_selection import GroupKFold
 from sklearn.utils._param_validation import HasMethods, StrOptions
 
-from skmeta.base import BaseMetaLearner, MetaRegressorMixin, SharedClassesMixin
+from skmeta.base import MetaRegressorMixin, SharedClassesMixin, TablePreprocessor
 from skmeta.base._docstrings import fill_docstring
+from skmeta.ensemble._columns import DenseColumns
+from skmeta.ensemble._pooled import (
+    FittedModel,
+    Rows,
+    fit_linear,
+    out_of_task_loss,
+    pool_linear,
+    pool_trees,
+)
+from skmeta.ensemble._tree_rows import TreeRowsLearner
 from skmeta.tasks import TaskCollection
 
-_N_FOLDS = 3
-_MAX_TREES = 200
-# Boosting grows no tree that is worth its time on fewer rows (ten leaves of the smallest size).
-_MIN_ROWS = 200
-_BOOSTING = {
-    "learning_rate": 0.06,
-    "max_iter": _MAX_TREES,
-    "max_leaf_nodes": 15,
-    "l2_regularization": 1.0,
-    "random_state": 0,
-}
+_SEED = 0
 
 
-class Fold(NamedTuple):
-    """Rows of some tasks, and of the tasks that are held out."""
-
-    X: np.ndarray
-    y: np.ndarray
-    X_held: np.ndarray
-    y_held: np.ndarray
-
-
-class BasePooled(BaseMetaLearner):
+class BasePooled(TreeRowsLearner):
     """Base class: everything but what depends on the kind of target."""
 
     _parameter_constraints: ClassVar[dict] = {
-        **BaseMetaLearner._parameter_constraints,
+        **TreeRowsLearner._parameter_constraints,
         "estimator": [StrOptions({"auto", "linear", "boosting"}), HasMethods(["fit", "predict"])],
     }
     _shared_docs: ClassVar[dict] = {
@@ -58,32 +44,43 @@ class BasePooled(BaseMetaLearner):
         self.preprocessor = preprocessor
 
     def _fit_tasks(self, tasks: TaskCollection) -> None:
-        if not isinstance(self.estimator, str):
-            model = clone(self.estimator)
-        else:
-            model = self._choose(tasks)
+        self._model = self._fit_own(tasks) if self._is_own else self._fit_given(tasks)
+        self.estimator_ = self._model.estimator
+
+    def _fit_given(self, tasks: TaskCollection) -> FittedModel:
+        model = clone(self.estimator)
         if is_classifier(self) and len(self.classes_) == 1:  # others refuse to learn one class
             model = DummyClassifier(strategy="prior")
-        self.estimator_ = model.fit(tasks.X, tasks.y)
+        return FittedModel(model.fit(tasks.X, tasks.y), "trees", self._n_classes())
 
-    def _choose(self, tasks: TaskCollection) -> Any:
-        """The unfitted model that predicts the rows of held-out tasks best."""
-        is_large = len(tasks) >= _N_FOLDS and tasks.n_rows >= _MIN_ROWS
-        if self.estimator == "linear" or (self.estimator == "auto" and not is_large):
-            return self._linear()
-        if len(tasks) < _N_FOLDS:
-            return self._boosting()
-        folds = list(_folds(tasks))
-        n_trees, loss = _best_number_of_trees(self._boosting(), folds)
-        if self.estimator == "auto" and _loss(self._linear(), folds) < loss:
-            return self._linear()
-        return self._boosting().set_params(max_iter=n_trees)
+    def _fit_own(self, tasks: TaskCollection) -> Any:
+        """The model that is asked for, or the one that predicts held-out tasks better."""
+        self._dense = DenseColumns(self._n_categorical, max_columns=None).fit(tasks.X)
+        rows, y, row_task = self._rows(tasks.X), tasks.y, tasks.row_task
+        n_classes = self._n_classes()
+        if self.estimator == "linear":
+            return fit_linear(rows, y, n_classes)
+        trees = pool_trees(rows, y, row_task, self._n_categorical, n_classes, _SEED)
+        if self.estimator == "boosting":
+            return trees.model
+        linear = pool_linear(rows, y, row_task, n_classes)
+        both = (linear, trees)
+        return min(both, key=lambda one: out_of_task_loss(one.out_of_task, y, n_classes)).model
 
-    def _linear(self) -> Any:
-        raise NotImplementedError
+    @property
+    def _is_own(self) -> bool:
+        """Whether the model is one of ours, not a given estimator."""
+        return isinstance(self.estimator, str)
 
-    def _boosting(self) -> Any:
-        raise NotImplementedError
+    def _n_classes(self) -> int | None:
+        return len(self.classes_) if is_classifier(self) else None
+
+    def _rows(self, X: np.ndarray) -> Rows:
+        return super()._rows(X) if self._is_own else Rows(X, X)
+
+    def _make_auto_preprocessor(self) -> TablePreprocessor:
+        """A given estimator gets numbers without gaps."""
+        return super()._make_auto_preprocessor() if self._is_own else TablePreprocessor()
 
     def _adapt(self, X: np.ndarray, y: np.ndarray) -> None:
         """Nothing is special about a task."""
@@ -102,8 +99,8 @@ class PooledRegressor(MetaRegressorMixin, BasePooled):
     estimator : {"auto", "linear", "boosting"} or regressor, default="auto"
         "linear" stands for :class:`~sklearn.linear_model.RidgeCV`, "boosting" for
         :class:`~sklearn.ensemble.HistGradientBoostingRegressor` with the number of trees that
-        predicts held-out tasks best, "auto" for the better of the two on held-out tasks (the linear
-        one if there are fewer than 3 tasks or 200 rows). A regressor is cloned.
+        predicts held-out tasks best (for fewer than 100 rows: the mean), "auto" for the better of
+        the two on held-out tasks. A regressor is cloned.
     {{preprocessor}}
 
     Attributes
@@ -134,14 +131,8 @@ class PooledRegressor(MetaRegressorMixin, BasePooled):
         -------
         y : ndarray of shape (n_query,)
         """
-        X = self._validate_query(X)
-        return self.estimator_.predict(X)
-
-    def _linear(self) -> RidgeCV:
-        return RidgeCV(np.logspace(-2, 4, 13))
-
-    def _boosting(self) -> HistGradientBoostingRegressor:
-        return HistGradientBoostingRegressor(**_BOOSTING, early_stopping=False)
+        rows = self._rows(self._validate_query(X))
+        return self._model(rows)[:, 0]
 
 
 @fill_docstring
@@ -157,8 +148,8 @@ class PooledClassifier(SharedClassesMixin, BasePooled):
     estimator : {"auto", "linear", "boosting"} or classifier, default="auto"
         "linear" stands for :class:`~sklearn.linear_model.LogisticRegression`, "boosting" for
         :class:`~sklearn.ensemble.HistGradientBoostingClassifier` with the number of trees that
-        predicts held-out tasks best, "auto" for the better of the two on held-out tasks (the linear
-        one if there are fewer than 3 tasks or 200 rows). A classifier is cloned; it needs
+        predicts held-out tasks best (for fewer than 100 rows: the frequencies of the classes),
+        "auto" for the better of the two on held-out tasks. A classifier is cloned; it needs
         `predict_proba`.
     {{preprocessor}}
 
@@ -203,58 +194,5 @@ class PooledClassifier(SharedClassesMixin, BasePooled):
         -------
         proba : ndarray of shape (n_query, n_classes)
         """
-        X = self._validate_query(X)
-        proba = np.zeros((len(X), len(self.classes_)))
-        proba[:, self.estimator_.classes_] = self.estimator_.predict_proba(X)
-        return proba
-
-    def _linear(self) -> LogisticRegression:
-        return LogisticRegression(max_iter=1000)
-
-    def _boosting(self) -> HistGradientBoostingClassifier:
-        return HistGradientBoostingClassifier(**_BOOSTING, early_stopping=False)
-
-
-# ---------------------------------------------------------------------- held-out tasks
-
-
-def _folds(tasks: TaskCollection) -> Iterator[Fold]:
-    X, y = tasks.X, tasks.y
-    for train, held in GroupKFold(_N_FOLDS).split(X, y, tasks.row_task):
-        yield Fold(X[train], y[train], X[held], y[held])
-
-
-def _best_number_of_trees(model: Any, folds: list[Fold]) -> tuple[int, float]:
-    """The number of trees of least loss on held-out tasks, and that loss."""
-    model = clone(model).set_params(early_stopping=True, n_iter_no_change=25)
-    curves = np.empty((len(folds), _MAX_TREES + 1))
-    for curve, fold in zip(curves, folds, strict=True):
-        fold = _with_known_classes(fold) if is_classifier(model) else fold
-        model.fit(fold.X, fold.y, X_val=fold.X_held, y_val=fold.y_held)
-        found = -model.validation_score_
-        curve[: len(found)] = found
-        curve[len(found) :] = found[-1]  # it stopped early: more trees do not help
-    mean = curves.mean(axis=0)
-    best = max(1, int(mean.argmin()))
-    # Boosting reports half of the squared error.
-    return best, mean[best] * (1.0 if is_classifier(model) else 2.0)
-
-
-def _with_known_classes(fold: Fold) -> Fold:
-    known = np.isin(fold.y_held, fold.y)
-    return fold._replace(X_held=fold.X_held[known], y_held=fold.y_held[known])
-
-
-def _loss(model: Any, folds: list[Fold]) -> float:
-    """Mean loss on held-out tasks: squared error or log-loss."""
-    losses = []
-    for fold in folds:
-        if is_classifier(model):
-            fold = _with_known_classes(fold)
-            model.fit(fold.X, fold.y)
-            proba = model.predict_proba(fold.X_held)
-            losses.append(log_loss(fold.y_held, proba, labels=model.classes_))
-        else:
-            said = model.fit(fold.X, fold.y).predict(fold.X_held)
-            losses.append(mean_squared_error(fold.y_held, said))
-    return float(np.mean(losses))
+        rows = self._rows(self._validate_query(X))
+        return self._model.predict_proba(rows)
