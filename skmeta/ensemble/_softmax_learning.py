@@ -15,10 +15,10 @@ from skmeta.ensemble._residual_kernel import KernelLayout, ResidualKernel
 from skmeta.ensemble._softmax_process import (
     Labels,
     Mode,
+    Prior,
     evidence_gradient,
     find_mode,
-    latent_covariance,
-    predict_proba,
+    posterior,
 )
 from skmeta.linear_model._softmax import contrasts, softmax_of_normal
 
@@ -34,19 +34,30 @@ class LogitResiduals(NamedTuple):
 
     kernel: ResidualKernel
     weights: Array  # (1 + n_columns, n_free)
-    of_contrasts: Array  # (n_free, n_free)
+    variances: Array  # (n_logits,): one for two classes, else one for each class
+
+    @property
+    def directions(self) -> Array:
+        """From logits along contrasts to those of processes, of shape (n_logits, n_free)."""
+        all_classes = contrasts(self.weights.shape[1] + 1)
+        return all_classes[-len(self.variances) :]
 
     def offset(self, inputs: Inputs) -> Array:
-        """Mean over tasks of the logits of rows, of shape (n_rows, n_free)."""
+        """Mean over tasks of the logits of rows along contrasts, of shape (..., n_free)."""
         return inputs.prior + self.weights[0] + inputs.Z @ self.weights[1:]
+
+    def logits(self, inputs: Inputs) -> Array:
+        """The same as logits of processes, of shape (..., n_logits, n_rows)."""
+        return np.swapaxes(self.offset(inputs) @ self.directions.T, -1, -2)
 
     def adapt(self, support: Inputs, y: NDArray[np.intp]) -> AdaptedLogits:
         """What the support of a task says of its other rows."""
         if not len(y):
             return AdaptedLogits(self, support.Z, None)
-        labels = Labels(y[None], np.ones((1, len(y)), dtype=bool), self.offset(support)[None])
-        covariance = latent_covariance(self.kernel(support.Z, support.Z)[None], self.of_contrasts)
-        return AdaptedLogits(self, support.Z, find_mode(covariance, labels))
+        inside = np.ones((1, len(y)), dtype=bool)
+        labels = Labels(y[None], inside, self.logits(support)[None])
+        prior = Prior(self.kernel(support.Z, support.Z)[None], self.variances)
+        return AdaptedLogits(self, support.Z, find_mode(prior, labels))
 
     def pooled(self, query: Inputs) -> Array:
         """What the pooled model alone says."""
@@ -62,11 +73,14 @@ class AdaptedLogits(NamedTuple):
 
     def __call__(self, query: Inputs) -> Array:
         """Probabilities of the classes."""
-        kernel, of_contrasts = self.process.kernel, self.process.of_contrasts
-        offset, variance = self.process.offset(query), kernel.variance(query.Z)
+        process, directions = self.process, self.process.directions
+        offset, variance = process.offset(query), process.kernel.variance(query.Z)
         if self.mode is None:
+            of_contrasts = directions.T * process.variances @ directions
             return softmax_of_normal(offset, variance[:, None, None] * of_contrasts)
-        return predict_proba(self.mode, kernel(query.Z, self.Z), variance, of_contrasts, offset)
+        cross = Prior(process.kernel(query.Z, self.Z)[None], process.variances)
+        mean, covariance = posterior(self.mode, cross, variance)
+        return softmax_of_normal(offset + mean @ directions, directions.T @ covariance @ directions)
 
 
 def learn_logits(
@@ -93,8 +107,7 @@ def learn_logits(
     start = np.concatenate([layout.start(), evidence.centre[layout.size :]])
     n_rows = sum(len(rows) for rows in row_lists)
     found = maximise(evidence, start, evidence.centre, evidence.spread, n_rows, _MAX_ITER)
-    process, _ = evidence.unpack(found)
-    return process
+    return evidence.unpack(found)
 
 
 class _Evidence:
@@ -112,9 +125,8 @@ class _Evidence:
         self.starts: list[Array | None] = [None] * len(self.groups)
         self.shape = (inputs.Z.shape[1] + 1, inputs.prior.shape[1])
         self.layout = KernelLayout(inputs.Z.shape[1], amplitude=False)
-        self.directions = contrasts(self.shape[1] + 1)
-        n_weights, n_scales = self.shape[0] * self.shape[1], len(self.directions)
-        self.n_scales = n_scales if n_scales > 2 else 0
+        n_weights, n_classes = self.shape[0] * self.shape[1], self.shape[1] + 1
+        self.n_scales = n_classes if n_classes > 2 else 0
         self.centre = np.concatenate([self.layout.mean, np.zeros(n_weights + self.n_scales)])
         self.spread = np.concatenate(
             [
@@ -124,39 +136,34 @@ class _Evidence:
             ]
         )
 
-    def unpack(self, theta: Array) -> tuple[LogitResiduals, Array]:
-        """The process with given parameters, and the variances of the classes."""
+    def unpack(self, theta: Array) -> LogitResiduals:
+        """The process with given parameters."""
         of_kernel, of_mean, of_classes = self._split(theta)
-        variances = np.exp(of_classes) if self.n_scales else np.array([0.0, 1.0])
-        of_contrasts = self.directions.T * variances @ self.directions
+        variances = np.exp(of_classes) if self.n_scales else np.ones(1)
         kernel = ResidualKernel(self.layout, of_kernel)
-        return LogitResiduals(kernel, of_mean.reshape(self.shape), of_contrasts), variances
+        return LogitResiduals(kernel, of_mean.reshape(self.shape), variances)
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """Log evidence and its derivatives."""
-        process, variances = self.unpack(theta)
+        process = self.unpack(theta)
         value, gradient = 0.0, np.zeros_like(theta)
         by_kernel, by_mean, by_classes = self._split(gradient)
         for i, group in enumerate(self.groups):
             part = self.inputs.take(group.rows)
-            labels = Labels(self.y[group.rows], group.inside, process.offset(part))
-            of_rows = process.kernel(part.Z, part.Z)
-            covariance = latent_covariance(of_rows, process.of_contrasts)
-            mode = find_mode(covariance, labels, self.starts[i])
+            labels = Labels(self.y[group.rows], group.inside, process.logits(part))
+            pairs = group.inside[:, :, None] & group.inside[:, None, :]
+            kernel = np.where(pairs, process.kernel(part.Z, part.Z), 0.0)
+            prior = Prior(kernel, process.variances)
+            mode = find_mode(prior, labels, self.starts[i])
             self.starts[i] = mode.dual  # the next parameters are close to these
-            slope = evidence_gradient(covariance, labels, mode)
+            slope = evidence_gradient(prior, labels, mode)
             value += float(mode.log_evidence.sum())
-            n_tasks, n, n_free = labels.free.shape
-            by_latent = slope.by_covariance.reshape(n_tasks, n, n_free, n, n_free)
-            by_rows = np.einsum("tnfmg,fg->tnm", by_latent, process.of_contrasts)
-            by_kernel += process.kernel.pull_back(part.Z, by_rows)
-            Z = np.concatenate([np.ones((n_tasks, n, 1)), part.Z], axis=2)
-            by_mean += np.einsum("tnd,tnf->df", Z, slope.by_free).ravel()
+            by_kernel += process.kernel.pull_back(part.Z, slope.by_kernel)
+            by_free = np.swapaxes(slope.by_offset, 1, 2) @ process.directions
+            Z = np.concatenate([np.ones((*part.Z.shape[:2], 1)), part.Z], axis=2)
+            by_mean += np.einsum("tnd,tnf->df", Z, by_free).ravel()
             if self.n_scales:
-                by_contrasts = np.einsum("tnfmg,tnm->fg", by_latent, of_rows)
-                by_classes += variances * np.sum(
-                    (self.directions @ by_contrasts) * self.directions, axis=1
-                )
+                by_classes += process.variances * slope.by_variances
         return value, gradient
 
     def _split(self, theta: Array) -> tuple[Array, Array, Array]:

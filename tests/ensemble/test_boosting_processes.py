@@ -19,11 +19,11 @@ from skmeta.ensemble._padding import stacks
 from skmeta.ensemble._residual_kernel import KernelLayout, ResidualKernel
 from skmeta.ensemble._softmax_learning import LogitResiduals
 from skmeta.ensemble._softmax_learning import _Evidence as LogitEvidence
-from skmeta.ensemble._softmax_process import Labels, find_mode, predict_proba
+from skmeta.ensemble._softmax_process import Labels, Prior, find_mode, posterior
 from skmeta.ensemble._student_learning import StudentResiduals, learn_student
 from skmeta.ensemble._student_learning import _Evidence as StudentEvidence
 from skmeta.ensemble._student_process import StudentPosterior, student_evidence
-from skmeta.linear_model._softmax import contrasts
+from skmeta.linear_model._softmax import contrasts, softmax_of_normal
 
 ROW_LISTS = [np.arange(0, 6), np.arange(6, 13), np.arange(13, 14), np.arange(14, 30)]
 
@@ -114,7 +114,7 @@ def test_without_variance_nothing_is_adapted():
     support = Inputs(rng.normal(size=(6, 2)), rng.normal(size=(6, 1)))
     adapted = process_with(kernel_with(2, noise=0.0), 2).adapt(support, rng.normal(size=6))
     assert_allclose(adapted(support)[0], support.prior[:, 0], atol=1e-12)
-    logits = LogitResiduals(kernel_with(2, amplitude=False), np.zeros((3, 1)), np.ones((1, 1)))
+    logits = LogitResiduals(kernel_with(2, amplitude=False), np.zeros((3, 1)), np.ones(1))
     proba = logits.adapt(support, np.array([0, 1, 1, 1, 1, 1]))(support)
     assert_allclose(proba[:, 1], expit(support.prior[:, 0]), atol=1e-12)
 
@@ -126,19 +126,51 @@ def test_two_classes_are_those_of_scikit_learns_gaussian_process():
     kernel = kernel_with(2, amplitude=False, smooth=np.log(4.0))
     theirs = ConstantKernel(4.0) * RationalQuadratic(length_scale=np.sqrt(2.0), alpha=1.0)
     gp = GaussianProcessClassifier(theirs, optimizer=None).fit(X, y)
-    labels = Labels(y[None], np.ones((1, 15), dtype=bool), np.zeros((1, 15, 1)))
-    mode = find_mode(kernel(X, X)[None], labels)
+    labels = Labels(y[None], np.ones((1, 15), dtype=bool), np.zeros((1, 1, 15)))
+    mode = find_mode(Prior(kernel(X, X)[None], np.ones(1)), labels)
     assert_allclose(mode.log_evidence[0], gp.log_marginal_likelihood_value_, rtol=1e-8)
-    proba = predict_proba(
-        mode, kernel(X_query, X), kernel.variance(X_query), np.ones((1, 1)), np.zeros((6, 1))
-    )
+    cross = Prior(kernel(X_query, X)[None], np.ones(1))
+    proba = softmax_of_normal(*posterior(mode, cross, kernel.variance(X_query)))
     assert_allclose(proba, gp.predict_proba(X_query), atol=0.01)  # they differ by the integral
+
+
+@pytest.mark.parametrize("n_classes", [3, 5])
+def test_parts_of_the_precision_are_those_of_one_large_matrix(n_classes):
+    rng = np.random.default_rng(0)
+    n = 7
+    X, variances = rng.normal(size=(n, 2)), rng.uniform(0.5, 2.0, n_classes)
+    kernel = kernel_with(2, amplitude=False, smooth=0.0, intercept=0.0)(X, X)
+    inside = np.ones((1, n), dtype=bool)
+    labels = Labels(rng.integers(0, n_classes, (1, n)), inside, rng.normal(size=(1, n_classes, n)))
+    prior = Prior(kernel[None], variances)
+    mode = find_mode(prior, labels)
+    p, size = mode.proba[0], n * n_classes
+    covariance = np.kron(np.diag(variances), kernel)
+    stacked = np.concatenate([np.diag(one) for one in p])
+    information = np.diag(p.ravel()) - stacked @ stacked.T
+    precision = np.linalg.solve(np.eye(size) + information @ covariance, information)
+    vector = rng.normal(size=size)
+    parts = mode.precision.apply(vector.reshape(1, n_classes, n))
+    assert_allclose(parts.ravel(), precision @ vector, atol=1e-10)
+    blocks = precision.reshape(n_classes, n, n_classes, n)
+    own = np.einsum("lnlm->lnm", blocks)
+    assert_allclose(mode.precision.of_logits()[0], own, atol=1e-10)
+    score = np.eye(n_classes)[labels.codes[0]].T - p
+    assert_allclose(mode.dual[0], score, atol=1e-5)  # the mode is where the derivative vanishes
+    logits = labels.offset[0] + (covariance @ mode.dual.ravel()).reshape(n_classes, n)
+    fit = np.log(softmax(logits, axis=0)[labels.codes[0], np.arange(n)]).sum()
+    fit -= 0.5 * mode.dual.ravel() @ covariance @ mode.dual.ravel()
+    fit -= 0.5 * np.linalg.slogdet(np.eye(size) + information @ covariance)[1]
+    assert_allclose(mode.log_evidence[0], fit, rtol=1e-10)
+    _, found = posterior(mode, prior, np.diag(kernel))
+    rest = (covariance - covariance @ precision @ covariance).reshape(blocks.shape)
+    assert_allclose(found, np.einsum("lnmn->nlm", rest), atol=1e-10)
 
 
 def test_many_classes_with_tight_processes_are_the_softmax_of_their_offset():
     rng = np.random.default_rng(0)
     prior = rng.normal(size=(5, 2))
-    process = LogitResiduals(kernel_with(1, amplitude=False), np.zeros((2, 2)), np.eye(2))
+    process = LogitResiduals(kernel_with(1, amplitude=False), np.zeros((2, 2)), np.ones(3))
     inputs = Inputs(np.zeros((5, 1)), prior)
     proba = process.adapt(inputs, np.array([0, 1, 2, 2, 2]))(inputs)
     assert_allclose(proba, softmax(prior @ contrasts(3).T, axis=1), atol=1e-4)
