@@ -73,6 +73,7 @@ def pool_trees(
     n_categorical: int,
     n_classes: int | None,
     seed: int,
+    max_bins: int = 255,
 ) -> PooledModel:
     """Boosted trees, as many as predict new tasks best; the mean where rows are very few.
 
@@ -88,6 +89,8 @@ def pool_trees(
         None for numbers. Predictions are log probabilities otherwise.
     seed : int
         Seed of the trees' own randomness.
+    max_bins : int, default=255
+        Values of a column that trees tell apart.
 
     Returns
     -------
@@ -111,6 +114,7 @@ def pool_trees(
                 learning_rate=0.06,
                 max_leaf_nodes=15,
                 l2_regularization=1.0,
+                max_bins=max_bins,
                 early_stopping=False,
                 categorical_features=list(range(n_columns - n_categorical, n_columns)) or None,
                 warm_start=True,

@@ -16,11 +16,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg.lapack import dtrtri
 
 from skmeta.linear_model._blocks import blocks
 from skmeta.linear_model._statistics import LinearStatistics, check_rows
 
 Array = NDArray[np.floating]
+
+# Weights from which on matrices are inverted one by one, by the routine for triangles.
+_LARGE = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +228,20 @@ def whiten(information: Array) -> tuple[Array, Array]:
         scaled = vectors / np.sqrt(values)[:, None, :]
         return scaled.transpose(0, 2, 1), np.log(values).sum(axis=1)
     diagonal = np.diagonal(factor, axis1=1, axis2=2)
-    return np.linalg.inv(factor), 2 * np.log(diagonal).sum(axis=1)
+    return _inverse_of_triangles(factor), 2 * np.log(diagonal).sum(axis=1)
+
+
+def _inverse_of_triangles(lower: Array) -> Array:
+    """Inverses of lower triangular matrices.
+
+    numpy inverts them as if they were full, in two to three times the time where they are not tiny.
+    """
+    if lower.shape[-1] < _LARGE:
+        return np.linalg.inv(lower)
+    inverse = np.empty_like(lower)
+    for one, found in zip(lower, inverse, strict=True):
+        found[:] = dtrtri(one.T)[0].T  # LAPACK stores columns: this one is upper triangular
+    return inverse
 
 
 def square_root(covariance: Array) -> Array:
