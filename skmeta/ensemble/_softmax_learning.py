@@ -24,7 +24,7 @@ from skmeta.linear_model._softmax import contrasts, softmax_of_normal
 
 Array = NDArray[np.floating]
 
-_MAX_ITER = 50
+_MAX_ITER = 25
 # Prior spread of the mean's weights, in logits, and of the logarithm of a class's variance.
 _MEAN_SPREAD, _CLASS_SPREAD = 0.5, 1.0
 
