@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=8, help="of Bayesian MAML")
     parser.add_argument("--ensemble-epochs", type=int, default=4)
-    parser.add_argument("--initial-std", type=float, default=0.1)
+    parser.add_argument("--initial-std", type=float, default=0.02)
     parser.add_argument("--members", type=int, default=5, help="samples, and MAMLs")
     parser.add_argument("--seed", type=int, default=0, help="of training")
     parser.add_argument("--test-seed", type=int, default=10_000)

@@ -109,15 +109,21 @@ def plain_loop(work: Work) -> Step:
     return step
 
 
-def learn2learn(work: Work) -> Step:
-    """The loop of its examples: clone, adapt, add up the query losses."""
-    # Its own __init__ imports libraries that its algorithms do not need.
+def learn2learn_maml() -> Any:
+    """Its class, without its own `__init__`, which imports libraries that it does not need."""
     if "learn2learn" not in sys.modules:
         spec = importlib.util.find_spec("learn2learn")
         if spec is None:
             raise ImportError("No module named 'learn2learn'")
         sys.modules["learn2learn"] = importlib.util.module_from_spec(spec)
     from learn2learn.algorithms.maml import MAML
+
+    return MAML
+
+
+def learn2learn(work: Work) -> Step:
+    """The loop of its examples: clone, adapt, add up the query losses."""
+    MAML = learn2learn_maml()
     from learn2learn.algorithms.meta_sgd import MetaSGD
 
     body, net = None, network()

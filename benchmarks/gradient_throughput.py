@@ -22,9 +22,9 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
-from typing import Any
 
 import torch
+from gradient_conv_steps import conv_higher, conv_learn2learn, conv_loop, conv_ours
 from gradient_peers import INSTALL, PEERS, Step, Work, adam, plain_loop
 
 from skmeta import MAMLRegressor
@@ -35,13 +35,11 @@ from skmeta.nets import (
     MAML,
     MLP,
     CompiledEpisode,
-    ConvNet,
     Episode,
     InnerSGD,
     LearnedRate,
     ReptileEpisode,
     Support,
-    cross_entropy,
     masked_mean,
     parameter_shapes,
     split_head,
@@ -100,11 +98,16 @@ def contenders(work: Work, args: argparse.Namespace) -> dict[str, Step]:
         makers["ours, compiled"] = partial(ours, compiled=True)
     if args.peers:
         makers |= PEERS
+    return made({name: partial(make, work) for name, make in makers.items()})
+
+
+def made(makers: dict[str, Callable[[], Step]]) -> dict[str, Step]:
+    """Those that can be had."""
     steps = {}
     for name, make in makers.items():
         start = time.perf_counter()
         try:
-            steps[name] = make(work)
+            steps[name] = make()
             steps[name]()
         except (ImportError, NotImplementedError) as error:
             print(f"  {name}: left out ({error or 'does not have it'})")
@@ -207,43 +210,20 @@ def adaptation(args: argparse.Namespace) -> None:
     print(f"   {ratio(one, many):.1f} x the rate of a loop")
 
 
-def conv_step(batched: bool) -> Step:
-    """Second-order MAML with one step of a Conv4-64, 5-way 1-shot, 5 query rows, 16 tasks."""
-    torch.manual_seed(0)
-    net = ConvNet((1, 28, 28), n_outputs=5)
-    X, y = torch.randn(16, 5, 784), torch.arange(5).repeat(16, 1)
-    mask = torch.ones(16, 5, dtype=torch.bool)
-    optimizer = torch.optim.Adam(net.parameters(), 1e-3, fused=True)
-    learner = MAML(net, cross_entropy, InnerSGD(0.4))
-
-    def ours() -> None:
-        optimizer.zero_grad()
-        output = learner(learner.adapt(Support(X, y, mask)), X, mask)
-        cross_entropy(output, y).mean().backward()
-        optimizer.step()
-
-    def loop() -> None:
-        optimizer.zero_grad()
-        names, params = zip(*net.named_parameters(), strict=True)
-        for rows, codes in zip(X, y, strict=True):
-            loss = torch.nn.functional.cross_entropy(net(rows), codes)
-            gradients = torch.autograd.grad(loss, params, create_graph=True)
-            adapted = [p - 0.4 * g for p, g in zip(params, gradients, strict=True)]
-            weights: Any = dict(zip(names, adapted, strict=True))
-            output = torch.func.functional_call(net, weights, (rows,))
-            (torch.nn.functional.cross_entropy(output, codes) / len(X)).backward()
-        optimizer.step()
-
-    return ours if batched else loop
-
-
 def convolutions(args: argparse.Namespace) -> None:
-    """The row of Conv4."""
-    rounds = race({"ours": conv_step(True), "plain loop": conv_step(False)}, min(args.rounds, 7))
-    print("MAML, 1 inner step, Conv4-64 on 28 x 28, 5-way 1-shot, 16 tasks")
+    """The rows of Conv4."""
+    print("MAML, 1 inner step, Conv4-64 on 28 x 28, 5-way 1-shot, 16 tasks", flush=True)
+    makers: dict[str, Callable[[], Step]] = {"plain loop": conv_loop, "ours": conv_ours}
+    if args.compile:
+        makers["ours, compiled"] = partial(conv_ours, compiled=True)
+    if args.peers:
+        makers |= {"learn2learn": conv_learn2learn, "higher": conv_higher}
+    steps = made(makers)
+    with one_core():
+        rounds = race(steps, args.rounds)
     for name, seconds in rounds.items():
         print(f"  {name:16s} {1000 * statistics.median(seconds):8.0f} ms", end="")
-        print(f"   {ratio(rounds['plain loop'], seconds):6.2f} x plain loop")
+        print("".join(f"   {ratio(rounds[n], seconds):5.2f} x {n}" for n in rounds if n != name))
 
 
 def main() -> None:

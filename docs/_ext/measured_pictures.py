@@ -80,7 +80,18 @@ def throughput(rows: pd.DataFrame):
     return figure
 
 
-PICTURES = (real_tables, real_tables_collections, search_regret, throughput)
+def memory(rows: pd.DataFrame):
+    """Memory of a meta-gradient against the number of inner steps."""
+    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+    for color, (variant, part) in zip(COLORS, rows.groupby("variant", sort=False), strict=False):
+        axes.plot(part["inner_steps"], part["megabytes"], "o-", color=color, label=variant)
+    axes.set(xlabel="inner steps", ylabel="megabytes", ylim=(0, None))
+    axes.grid(alpha=0.25)
+    draw_legend(figure, axes, "")
+    return figure
+
+
+PICTURES = (real_tables, real_tables_collections, search_regret, throughput, memory)
 
 
 def draw_all(folder: Path = FOLDER) -> None:

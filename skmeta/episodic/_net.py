@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from skmeta.episodic._dataset import EpisodeBatch, EpisodeDataset, EpochOrder
 from skmeta.episodic._processes import Processes
-from skmeta.nets import CompiledEpisode, masked_mean
+from skmeta.nets import CompiledEpisode, masked_mean, one_by_one, trains_one_by_one
 
 
 class EpisodeLoss(nn.Module):
@@ -142,15 +142,36 @@ class EpisodicNet(NeuralNet):
             self.processes_.share(self.module_.buffers())
 
     def _train_step_alone(self, batch: EpisodeBatch, **fit_params: Any) -> dict[str, Any]:
-        if self.compile_episodes:
-            self._set_training(True)
-            inputs, targets = (to_tensor(part, device=self.device) for part in batch)
-            if self.compiled_ is None:
-                self.compiled_ = CompiledEpisode(self.module_, self.criterion_)
-            found = self.compiled_(inputs, targets)
-            if found is not None:
-                return dict(zip(("loss", "y_pred"), found, strict=True))
-        return super().train_step_single(batch, **fit_params)
+        self._set_training(True)
+        batch = EpisodeBatch(*(to_tensor(part, device=self.device) for part in batch))
+        if trains_one_by_one(self.module_, batch.inputs["X"]):
+            return self._train_step_one_by_one(batch, **fit_params)
+        return self._train_step_compiled(batch) or super().train_step_single(batch, **fit_params)
+
+    def _train_step_one_by_one(self, batch: EpisodeBatch, **fit_params: Any) -> dict[str, Any]:
+        """Add up the gradients of the tasks; `y_pred` is the list of what was put out for each."""
+        tasks = one_by_one(batch.inputs, batch.targets)
+        padded, steps = one_by_one(batch.inputs, batch.targets, keep_padding=True), []
+        for trimmed, kept in zip(tasks, padded, strict=True):
+            # A compiled function has a fixed shape, while without one padding is wasted work.
+            step = self._train_step_compiled(EpisodeBatch(*kept))
+            steps.append(step or super().train_step_single(EpisodeBatch(*trimmed), **fit_params))
+        # The criterion's mean over tasks was taken over one task each time.
+        n_tasks = self.criterion_.count_tasks(batch.targets["mask"]).clamp(min=1)
+        for _, param in self.get_all_learnable_params():
+            if param.grad is not None:
+                param.grad.div_(n_tasks)
+        loss = torch.stack([step["loss"].detach() for step in steps]).sum() / n_tasks
+        return {"loss": loss, "y_pred": [step["y_pred"] for step in steps]}
+
+    def _train_step_compiled(self, batch: EpisodeBatch) -> dict[str, Any] | None:
+        """The same by a compiled function; None where there is none."""
+        if not self.compile_episodes:
+            return None
+        if self.compiled_ is None:
+            self.compiled_ = CompiledEpisode(self.module_, self.criterion_)
+        found = self.compiled_(*batch)
+        return None if found is None else dict(zip(("loss", "y_pred"), found, strict=True))
 
     def get_split_datasets(
         self, X: EpisodeDataset, y: Any = None, **fit_params: Any

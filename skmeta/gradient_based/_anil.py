@@ -34,6 +34,7 @@ class ANILClassifier(NeuralMetaClassifierMixin, _ANIL):
     {{inner_sgd}}
     {{unrolled}}
     {{class_weight}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -47,7 +48,7 @@ class ANILClassifier(NeuralMetaClassifierMixin, _ANIL):
     References
     ----------
     .. [1] Raghu, Raghu, Bengio & Vinyals (2020). Rapid learning or feature reuse? Towards
-       understanding the effectiveness of MAML. ICLR. Section 4.
+       understanding the effectiveness of MAML. ICLR.
 
     Examples
     --------
@@ -78,6 +79,7 @@ class ANILRegressor(NeuralMetaRegressorMixin, _ANIL):
     {{inner_sgd}}
     {{unrolled}}
     {{normalize_y}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -91,7 +93,7 @@ class ANILRegressor(NeuralMetaRegressorMixin, _ANIL):
     References
     ----------
     .. [1] Raghu, Raghu, Bengio & Vinyals (2020). Rapid learning or feature reuse? Towards
-       understanding the effectiveness of MAML. ICLR. Section 4.
+       understanding the effectiveness of MAML. ICLR.
 
     Examples
     --------

@@ -95,6 +95,7 @@ class BayesianMAMLClassifier(NeuralMetaClassifierMixin, _BayesianMAML):
     {{inner_sgd}}
     {{unrolled}}
     {{class_weight}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -107,10 +108,10 @@ class BayesianMAMLClassifier(NeuralMetaClassifierMixin, _BayesianMAML):
 
     References
     ----------
-    .. [1] Finn, Xu & Levine (2018). Probabilistic model-agnostic meta-learning. NeurIPS. Section 4;
-       the prior, without the variational posterior.
+    .. [1] Finn, Xu & Levine (2018). Probabilistic model-agnostic meta-learning. NeurIPS. The
+       prior, without the variational posterior.
     .. [2] Gordon, Bronskill, Bauer, Nowozin & Turner (2019). Meta-learning probabilistic inference
-       for prediction. ICLR. Section 2.
+       for prediction. ICLR.
 
     Examples
     --------
@@ -162,6 +163,7 @@ class BayesianMAMLRegressor(GaussianRegressorMixin, _BayesianMAML):
     {{inner_sgd}}
     {{unrolled}}
     {{normalize_y}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -176,10 +178,10 @@ class BayesianMAMLRegressor(GaussianRegressorMixin, _BayesianMAML):
 
     References
     ----------
-    .. [1] Finn, Xu & Levine (2018). Probabilistic model-agnostic meta-learning. NeurIPS. Section 4;
-       the prior, without the variational posterior.
+    .. [1] Finn, Xu & Levine (2018). Probabilistic model-agnostic meta-learning. NeurIPS. The
+       prior, without the variational posterior.
     .. [2] Gordon, Bronskill, Bauer, Nowozin & Turner (2019). Meta-learning probabilistic inference
-       for prediction. ICLR. Section 2.
+       for prediction. ICLR.
 
     Examples
     --------

@@ -57,6 +57,7 @@ class BiasMAMLClassifier(NeuralMetaClassifierMixin, _BiasMAML):
     {{inner_sgd}}
     {{unrolled}}
     {{class_weight}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -70,7 +71,7 @@ class BiasMAMLClassifier(NeuralMetaClassifierMixin, _BiasMAML):
     References
     ----------
     .. [1] Finn, Yu, Zhang, Abbeel & Levine (2017). One-shot visual imitation learning via
-       meta-learning. CoRL. Section 4, "bias transformation".
+       meta-learning. CoRL. The "bias transformation".
     .. [2] Finn, Abbeel & Levine (2017). Model-agnostic meta-learning for fast adaptation of deep
        networks. ICML.
 
@@ -105,6 +106,7 @@ class BiasMAMLRegressor(NeuralMetaRegressorMixin, _BiasMAML):
     {{inner_sgd}}
     {{unrolled}}
     {{normalize_y}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -118,7 +120,7 @@ class BiasMAMLRegressor(NeuralMetaRegressorMixin, _BiasMAML):
     References
     ----------
     .. [1] Finn, Yu, Zhang, Abbeel & Levine (2017). One-shot visual imitation learning via
-       meta-learning. CoRL. Section 4, "bias transformation".
+       meta-learning. CoRL. The "bias transformation".
     .. [2] Finn, Abbeel & Levine (2017). Model-agnostic meta-learning for fast adaptation of deep
        networks. ICML.
 

@@ -56,6 +56,7 @@ class CAVIAClassifier(NeuralMetaClassifierMixin, _CAVIA):
     {{inner_sgd}}
     {{unrolled}}
     {{class_weight}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -69,7 +70,7 @@ class CAVIAClassifier(NeuralMetaClassifierMixin, _CAVIA):
     References
     ----------
     .. [1] Zintgraf, Shiarlis, Kurin, Hofmann & Whiteson (2019). Fast context adaptation via
-       meta-learning. ICML. Section 3.
+       meta-learning. ICML.
 
     Examples
     --------
@@ -100,6 +101,7 @@ class CAVIARegressor(NeuralMetaRegressorMixin, _CAVIA):
     {{inner_sgd}}
     {{unrolled}}
     {{normalize_y}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -113,7 +115,7 @@ class CAVIARegressor(NeuralMetaRegressorMixin, _CAVIA):
     References
     ----------
     .. [1] Zintgraf, Shiarlis, Kurin, Hofmann & Whiteson (2019). Fast context adaptation via
-       meta-learning. ICML. Section 3.
+       meta-learning. ICML.
 
     Examples
     --------

@@ -65,6 +65,7 @@ class IMAMLClassifier(NeuralMetaClassifierMixin, _IMAML):
         Step size of the inner steps.
     {{implicit}}
     {{class_weight}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -78,7 +79,6 @@ class IMAMLClassifier(NeuralMetaClassifierMixin, _IMAML):
     References
     ----------
     .. [1] Rajeswaran, Finn, Kakade & Levine (2019). Meta-learning with implicit gradients. NeurIPS.
-       Algorithms 1 and 2.
 
     Examples
     --------
@@ -110,6 +110,7 @@ class IMAMLRegressor(NeuralMetaRegressorMixin, _IMAML):
         Step size of the inner steps.
     {{implicit}}
     {{normalize_y}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -123,7 +124,6 @@ class IMAMLRegressor(NeuralMetaRegressorMixin, _IMAML):
     References
     ----------
     .. [1] Rajeswaran, Finn, Kakade & Levine (2019). Meta-learning with implicit gradients. NeurIPS.
-       Algorithms 1 and 2.
 
     Examples
     --------

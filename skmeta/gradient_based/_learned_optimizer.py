@@ -88,6 +88,7 @@ class LearnedOptimizerClassifier(NeuralMetaClassifierMixin, _LearnedOptimizer):
         Scale of the steps that training starts from.
     {{recurrent}}
     {{class_weight}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -101,8 +102,8 @@ class LearnedOptimizerClassifier(NeuralMetaClassifierMixin, _LearnedOptimizer):
     References
     ----------
     .. [1] Andrychowicz et al. (2016). Learning to learn by gradient descent by gradient descent.
-       NeurIPS. Section 2.1 and appendix A.
-    .. [2] Ravi & Larochelle (2017). Optimization as a model for few-shot learning. ICLR. Section 3.
+       NeurIPS. The coordinatewise LSTM and the preprocessing of gradients.
+    .. [2] Ravi & Larochelle (2017). Optimization as a model for few-shot learning. ICLR.
 
     Examples
     --------
@@ -134,6 +135,7 @@ class LearnedOptimizerRegressor(NeuralMetaRegressorMixin, _LearnedOptimizer):
         Scale of the steps that training starts from.
     {{recurrent}}
     {{normalize_y}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -147,8 +149,8 @@ class LearnedOptimizerRegressor(NeuralMetaRegressorMixin, _LearnedOptimizer):
     References
     ----------
     .. [1] Andrychowicz et al. (2016). Learning to learn by gradient descent by gradient descent.
-       NeurIPS. Section 2.1 and appendix A.
-    .. [2] Ravi & Larochelle (2017). Optimization as a model for few-shot learning. ICLR. Section 3.
+       NeurIPS. The coordinatewise LSTM and the preprocessing of gradients.
+    .. [2] Ravi & Larochelle (2017). Optimization as a model for few-shot learning. ICLR.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from torch import nn
 
 from skmeta.base._exceptions import TrainingDivergedError, TrainingInterrupted
 from skmeta.episodic import EpisodeLoss, NeuralMetaLearner, parameters
+from skmeta.gradient_based._clipping import ClipGradients
 from skmeta.gradient_based._losses import AnnealStepWeights, MultiStepLoss
 from skmeta.gradient_based._rehearsal import Rehearsal
 from skmeta.nets import (
@@ -43,6 +44,7 @@ class GradientBasedLearner(NeuralMetaLearner):
     inner_lr: float = 0.01
     n_steps: Any = 5
     n_adapt_steps: int | None = None
+    clip_factor: float | None = 3.0
     buffer_size: int | None = 0
     compile: bool = False
 
@@ -52,6 +54,7 @@ class GradientBasedLearner(NeuralMetaLearner):
         "n_steps": [_COUNT],
         "n_adapt_steps": [_COUNT, None],
         "buffer_size": [_COUNT, None],
+        "clip_factor": [Interval(Real, 0, None, closed="neither"), None],
     }
     _shared_docs: ClassVar[dict] = {
         "online": """
@@ -59,6 +62,11 @@ class GradientBasedLearner(NeuralMetaLearner):
                 How many past tasks `partial_fit` keeps and rehearses with the new ones: a random
                 choice of all that came, or with None all of them (follow the meta-leader). 0 keeps
                 none.""",
+        "clipping": """
+            clip_factor : float or None, default=3.0
+                A meta-gradient that is longer than so many times the median of the last 100 is
+                shortened to that: where inner steps overshoot, it explodes. None leaves all as
+                they are.""",
         "compile": """
             compile : bool, default=False
                 Whether to trace and compile the whole episode, inner steps and meta-gradient, for
@@ -116,6 +124,12 @@ class GradientBasedLearner(NeuralMetaLearner):
 
     def _adapt_support(self, support: Any) -> dict[str, torch.Tensor]:
         return self._learner.adapt(support, n_steps=self.n_adapt_steps)
+
+    def _make_callbacks(self, n_tasks: int, fingerprint: str | None) -> list:
+        callbacks = super()._make_callbacks(n_tasks, fingerprint)
+        if self.clip_factor is not None:
+            callbacks.insert(0, ("clip_gradients", ClipGradients(self.clip_factor)))
+        return callbacks
 
     @property
     def _compile_episodes(self) -> bool:
@@ -229,5 +243,4 @@ def read_rate(rate: float | LearnedRate) -> dict[str, np.ndarray]:
     """Values of a number of the inner optimiser by group of parameters."""
     if not isinstance(rate, LearnedRate):
         return {"": np.array([rate])}
-    values = (value.detach().cpu().numpy() for value in rate.values)
-    return dict(zip(rate.groups, values, strict=True))
+    return {group: values.cpu().numpy() for group, values in rate.read().items()}

@@ -24,6 +24,7 @@ class MAMLClassifier(NeuralMetaClassifierMixin, InnerSGDLearner):
     {{inner_sgd}}
     {{unrolled}}
     {{class_weight}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -37,8 +38,8 @@ class MAMLClassifier(NeuralMetaClassifierMixin, InnerSGDLearner):
     References
     ----------
     .. [1] Finn, Abbeel & Levine (2017). Model-agnostic meta-learning for fast adaptation of deep
-       networks. ICML. Section 2.2 and algorithm 2.
-    .. [2] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR. Section 4.
+       networks. ICML.
+    .. [2] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR.
 
     Examples
     --------
@@ -74,6 +75,7 @@ class MAMLRegressor(NeuralMetaRegressorMixin, InnerSGDLearner):
     {{inner_sgd}}
     {{unrolled}}
     {{normalize_y}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -87,8 +89,8 @@ class MAMLRegressor(NeuralMetaRegressorMixin, InnerSGDLearner):
     References
     ----------
     .. [1] Finn, Abbeel & Levine (2017). Model-agnostic meta-learning for fast adaptation of deep
-       networks. ICML. Section 2.2 and algorithm 2.
-    .. [2] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR. Section 4.
+       networks. ICML.
+    .. [2] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR.
 
     Examples
     --------

@@ -151,6 +151,7 @@ class MetaGradientDescentClassifier(NeuralMetaClassifierMixin, _MetaGradientDesc
     {{inner_optimizer}}
     {{unrolled}}
     {{class_weight}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -163,8 +164,8 @@ class MetaGradientDescentClassifier(NeuralMetaClassifierMixin, _MetaGradientDesc
 
     References
     ----------
-    .. [1] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR. Section 4, "learning
-       per-layer per-step learning rates".
+    .. [1] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR. "Learning per-layer
+       per-step learning rates".
     .. [2] Baik, Choi, Choi, Kim & Lee (2020). Meta-learning with adaptive hyperparameters. NeurIPS.
        Here, the numbers do not depend on the task.
 
@@ -198,6 +199,7 @@ class MetaGradientDescentRegressor(NeuralMetaRegressorMixin, _MetaGradientDescen
     {{inner_optimizer}}
     {{unrolled}}
     {{normalize_y}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -210,8 +212,8 @@ class MetaGradientDescentRegressor(NeuralMetaRegressorMixin, _MetaGradientDescen
 
     References
     ----------
-    .. [1] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR. Section 4, "learning
-       per-layer per-step learning rates".
+    .. [1] Antoniou, Edwards & Storkey (2019). How to train your MAML. ICLR. "Learning per-layer
+       per-step learning rates".
     .. [2] Baik, Choi, Choi, Kim & Lee (2020). Meta-learning with adaptive hyperparameters. NeurIPS.
        Here, the numbers do not depend on the task.
 

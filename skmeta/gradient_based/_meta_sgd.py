@@ -31,6 +31,7 @@ class MetaSGDClassifier(NeuralMetaClassifierMixin, _MetaSGD):
     {{inner_steps}}
     {{unrolled}}
     {{class_weight}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -44,7 +45,7 @@ class MetaSGDClassifier(NeuralMetaClassifierMixin, _MetaSGD):
     References
     ----------
     .. [1] Li, Zhou, Chen & Li (2017). Meta-SGD: Learning to learn quickly for few-shot learning.
-       arXiv:1707.09835. Algorithm 1.
+       arXiv:1707.09835.
 
     Examples
     --------
@@ -75,6 +76,7 @@ class MetaSGDRegressor(NeuralMetaRegressorMixin, _MetaSGD):
     {{inner_steps}}
     {{unrolled}}
     {{normalize_y}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -88,7 +90,7 @@ class MetaSGDRegressor(NeuralMetaRegressorMixin, _MetaSGD):
     References
     ----------
     .. [1] Li, Zhou, Chen & Li (2017). Meta-SGD: Learning to learn quickly for few-shot learning.
-       arXiv:1707.09835. Algorithm 1.
+       arXiv:1707.09835.
 
     Examples
     --------

@@ -72,6 +72,7 @@ class ReptileClassifier(NeuralMetaClassifierMixin, _Reptile):
     {{inner_steps}}
     {{reptile}}
     {{class_weight}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -85,7 +86,7 @@ class ReptileClassifier(NeuralMetaClassifierMixin, _Reptile):
     References
     ----------
     .. [1] Nichol, Achiam & Schulman (2018). On first-order meta-learning algorithms.
-       arXiv:1803.02999. Algorithm 2.
+       arXiv:1803.02999. The batched version.
 
     Examples
     --------
@@ -120,6 +121,7 @@ class ReptileRegressor(NeuralMetaRegressorMixin, _Reptile):
     {{inner_steps}}
     {{reptile}}
     {{normalize_y}}
+    {{clipping}}
     {{online}}
     {{compile}}
     {{training}}
@@ -133,7 +135,7 @@ class ReptileRegressor(NeuralMetaRegressorMixin, _Reptile):
     References
     ----------
     .. [1] Nichol, Achiam & Schulman (2018). On first-order meta-learning algorithms.
-       arXiv:1803.02999. Algorithm 2.
+       arXiv:1803.02999. The batched version.
 
     Examples
     --------

@@ -49,6 +49,7 @@ from skmeta.nets._mlp import MLP
 from skmeta.nets._multi_step import MultiStepEpisode, step_weights
 from skmeta.nets._neural_process import NeuralProcess
 from skmeta.nets._offset import Offset
+from skmeta.nets._one_by_one import one_by_one, trains_one_by_one
 from skmeta.nets._prototypes import PrototypeNet, squared_distances
 from skmeta.nets._recurrent_optimizer import RecurrentOptimizer, log_and_sign
 from skmeta.nets._relation import RelationNet
@@ -139,6 +140,7 @@ __all__ = [
     "masked_mean",
     "mixture_cross_entropy",
     "mixture_gaussian_nll",
+    "one_by_one",
     "parameter_shapes",
     "row_table",
     "softmax_dual",
@@ -150,6 +152,7 @@ __all__ = [
     "take_tasks",
     "task_gradients",
     "task_losses",
+    "trains_one_by_one",
     "weigh_classes",
     "with_task_statistics",
 ]

@@ -22,7 +22,7 @@ class BayesianMAML(MAML):
 
     with learned :math:`\mu` and :math:`\sigma` [1]_, and goes the inner steps of :class:`MAML`.
     So each task has a distribution of adapted parameters :math:`q(\theta_i)`, and training is meant
-    to minimise the loss of the predictive distribution (section 2 of [2]_),
+    to minimise the loss of the predictive distribution [2]_,
 
     .. math:: - \log \frac1K \sum_k p(y \mid x, \theta_{ik}), \quad \theta_{ik} \sim q(\theta_i),
 
@@ -52,7 +52,7 @@ class BayesianMAML(MAML):
     References
     ----------
     .. [1] Finn, Xu and Levine (2018). Probabilistic model-agnostic meta-learning. NeurIPS. The
-       prior of section 4.
+       prior.
     .. [2] Gordon, Bronskill, Bauer, Nowozin and Turner (2019). Meta-learning probabilistic
        inference for prediction. ICLR.
 
@@ -107,10 +107,12 @@ class BayesianMAML(MAML):
         output = super().forward(folded, X, mask).unflatten(0, (-1, n_samples))
         return output if self.noise is None else self.noise(output)
 
-    def _descend(self, support: Support, n_steps: int | None) -> Iterator[State]:
+    def _descend(
+        self, support: Support, n_steps: int | None, last_only: bool = False
+    ) -> Iterator[State]:
         k = self._n_drawn
         support = Support._make(x if x is None else x.repeat_interleave(k, 0) for x in support)
-        for state in super()._descend(support, n_steps):
+        for state in super()._descend(support, n_steps, last_only):
             yield {name: tensor.unflatten(0, (-1, k)) for name, tensor in state.items()}
 
     def _initial_parameters(self, n_tasks: int) -> Params:

@@ -11,10 +11,10 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import functional as F
 
 from skmeta.nets._functional import is_faster_in_a_loop
+from skmeta.nets._support import SUPPORT_ROWS
 
 Tensors = Mapping[str, Tensor]
 
-_SUPPORT_ROWS = ("X", "y", "mask", "weight")
 _MOST_PADDING = 2  # times the rows of a meta-batch
 
 
@@ -158,8 +158,8 @@ def _compiled(
     episode: nn.Module, criterion: nn.Module, inputs: Tensors, targets: Tensors
 ) -> _Function:
     """Trace and compile an episode for the shapes of a meta-batch."""
-    if is_faster_in_a_loop(episode, inputs["X"]):
-        raise NotImplementedError("convolutions run in a loop over tasks, too long to compile.")
+    if len(inputs["X"]) > 1 and is_faster_in_a_loop(episode, inputs["X"]):
+        raise NotImplementedError("convolutions are compiled for one task at a time.")
     params, constants = _named_state(episode, criterion)
     state = [*params.values(), *constants.values()]
     learned: list[nn.Parameter] = []
@@ -254,7 +254,7 @@ def _pad(inputs: Tensors, targets: Tensors, sizes: tuple[int, int]) -> list[Tens
         if name == "class_mask":
             padded.append(x)
         else:
-            padded.append(_pad_rows(x, n_support if name in _SUPPORT_ROWS else n_query))
+            padded.append(_pad_rows(x, n_support if name in SUPPORT_ROWS else n_query))
     return padded + [_pad_rows(x, n_query) for x in targets.values()]
 
 

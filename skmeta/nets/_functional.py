@@ -2,10 +2,12 @@
 
 import copy
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
@@ -221,17 +223,28 @@ def _call_on_each(
     module: nn.Module, params: dict[str, Tensor], X: Tensor, mask: Tensor | None
 ) -> Tensor:
     """Call a module, which nobody else uses, on the rows of each task."""
-    tensors = params | _row_masks(module, mask)
     if is_faster_in_a_loop(module, X):
-        # Not by indexing, whose gradient would be as large as the tensor, for each task.
-        parts = {name: tensor.unbind() for name, tensor in tensors.items()}
-        return torch.stack(
-            [
-                functional_call(module, {name: part[i] for name, part in parts.items()}, (rows,))
-                for i, rows in enumerate(X.unbind())
-            ]
-        )
+        return _call_one_by_one(module, params, X, mask)
+    tensors = params | _row_masks(module, mask)
     return vmap(partial(functional_call, module), randomness="different")(tensors, X)
+
+
+def _call_one_by_one(
+    module: nn.Module, params: dict[str, Tensor], X: Tensor, mask: Tensor | None
+) -> Tensor:
+    if _all_real(mask):
+        for layer in _task_norms(module).values():
+            layer.knows_all_real = True
+    else:
+        params = params | _row_masks(module, mask)
+    # Not by indexing, whose gradient would be as large as the tensor, for each task.
+    parts = {name: tensor.unbind() for name, tensor in params.items()}
+    return torch.stack(
+        [
+            functional_call(module, {name: part[i] for name, part in parts.items()}, (rows,))
+            for i, rows in enumerate(X.unbind())
+        ]
+    )
 
 
 def _private_copy(module: nn.Module) -> nn.Module:
@@ -240,8 +253,28 @@ def _private_copy(module: nn.Module) -> nn.Module:
     A functional call puts tensors into the module and takes them out again; on a module that other
     threads use at the same time, they would meet each other's.
     """
-    shared = {id(param): param for param in module.parameters()}
-    return copy.deepcopy(module, memo=shared)
+    memo: dict[int, Any] = {id(param): param for param in module.parameters()}
+    memo |= {id(buffer): buffer.clone() for buffer in module.buffers()}
+    layers = list(module.modules())
+    if any(hasattr(layer, "__deepcopy__") for layer in layers):
+        return copy.deepcopy(module, memo)
+    # By hand, as deepcopy takes a millisecond for a small network, most of it for empty hooks.
+    memo |= {id(layer): object.__new__(type(layer)) for layer in layers}
+    for layer in layers:
+        vars(memo[id(layer)]).update(
+            {name: _copy_attribute(name, value, memo) for name, value in vars(layer).items()}
+        )
+    return memo[id(module)]
+
+
+def _copy_attribute(name: str, value: Any, memo: dict[int, Any]) -> Any:
+    if name in ("_modules", "_parameters", "_buffers"):
+        return {key: None if part is None else memo[id(part)] for key, part in value.items()}
+    if "_hooks" in name or isinstance(value, int | float | str | None):
+        return value
+    if isinstance(value, tuple | set) and all(isinstance(part, int | str) for part in value):
+        return copy.copy(value)
+    return copy.deepcopy(value, memo)
 
 
 def _replace_batch_norm(module: nn.Module) -> nn.Module:
@@ -254,9 +287,18 @@ def _replace_batch_norm(module: nn.Module) -> nn.Module:
     return module
 
 
+def _all_real(mask: Tensor | None) -> bool:
+    """Whether no row is padding; a compiler does not see the numbers, and fuses either case."""
+    return get_proxy_mode() is None and (mask is None or bool(mask.all()))
+
+
 def _row_masks(module: nn.Module, mask: Tensor | None) -> dict[str, Tensor]:
     """Name the buffers through which the layers of a module learn which rows are real."""
     if mask is None:
         return {}
-    layers = [name for name, layer in module.named_modules() if isinstance(layer, TaskBatchNorm)]
-    return {f"{name}.row_mask".removeprefix("."): mask for name in layers}
+    return {f"{name}.row_mask".removeprefix("."): mask for name in _task_norms(module)}
+
+
+def _task_norms(module: nn.Module) -> dict[str, TaskBatchNorm]:
+    """The layers that look at all rows of a task, by name."""
+    return {n: layer for n, layer in module.named_modules() if isinstance(layer, TaskBatchNorm)}

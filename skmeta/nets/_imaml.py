@@ -10,11 +10,15 @@ from torch import Tensor
 from skmeta.nets._conjugate_gradients import conjugate_gradients
 from skmeta.nets._flatten import flatten_parameters, unflatten_parameters
 from skmeta.nets._functional import initial_parameters
-from skmeta.nets._inner_sgd import Params
+from skmeta.nets._inner_sgd import Params, Position
 from skmeta.nets._maml import MAML
 from skmeta.nets._state import State
 from skmeta.nets._support import Support
-from skmeta.nets._task_gradients import task_gradients
+from skmeta.nets._task_gradients import task_gradients, task_losses
+
+_ROUNDING = 16  # last digits
+_GROWTH = 1.1  # of the length of steps that had been shortened
+_LENGTH, _OBJECTIVE = "step_length", "objective"  # of each task, beside the optimiser's memory
 
 
 class IMAML(MAML):
@@ -26,9 +30,13 @@ class IMAML(MAML):
 
     Where this is solved, the gradient of a query loss in :math:`\theta` does not depend on how: it
     is :math:`(I + H_i / \lambda)^{-1} g_i` with :math:`g_i` the gradient of the query loss and
-    :math:`H_i` the Hessian of the support loss, both at :math:`\theta_i` (algorithm 2 of [1]_). The
+    :math:`H_i` the Hessian of the support loss, both at :math:`\theta_i` [1]_. The
     linear system is solved by conjugate gradients with products of the Hessian and a vector, so
     that memory does not grow with the number of inner steps.
+
+    This gradient does not see whether the steps get anywhere, so that nothing would keep training
+    from where they diverge. A step that would raise a task's objective is therefore not taken, and
+    halves the length of the next one; later ones grow again.
 
     Parameters
     ----------
@@ -88,6 +96,46 @@ class IMAML(MAML):
         )
         return state | {f"backbone.{n}": p for n, p in zip(self.adapted, found, strict=True)}
 
+    def _step(
+        self, position: Position, params: Params, support: Support, create_graph: bool, step: int
+    ) -> Position:
+        memory = dict(position.memory)
+        before, length = memory.pop(_OBJECTIVE, None), memory.pop(_LENGTH, None)
+        if before is None or length is None:
+            before = self._objective(params | position.params, support)
+            length = torch.ones_like(before)
+        with torch.enable_grad():
+            gradients = self._gradients(params | position.params, support, create_graph)
+        shortened = {name: g * _for_each_task(length, g) for name, g in gradients.items()}
+        moved = self.optimizer(Position(position.params, memory), shortened, step)
+        after = self._objective(params | moved.params, support)
+        # Near the minimum a step changes less than rounding does. False where it became NaN.
+        is_lower = after <= before + _ROUNDING * torch.finfo(before.dtype).eps * before.abs()
+        return Position(
+            {
+                name: torch.where(_for_each_task(is_lower, param), param, position.params[name])
+                for name, param in moved.params.items()
+            },
+            {
+                name: torch.where(_for_each_task(is_lower, running), running, 0.0)
+                for name, running in moved.memory.items()
+            }
+            | {
+                _OBJECTIVE: torch.where(is_lower, after, before),
+                _LENGTH: torch.where(is_lower, (_GROWTH * length).clamp(max=1.0), length / 2),
+            },
+        )
+
+    def _objective(self, params: Params, support: Support) -> Tensor:
+        """What the inner steps minimise, of each task."""
+        start = dict(self.backbone.named_parameters())
+        squares = sum(
+            (params[name] - start[name]).square().flatten(start_dim=1).sum(dim=1)
+            for name in self.adapted
+        )
+        losses = task_losses(self.backbone, params, support, self.row_loss)
+        return losses + self.proximity / 2 * squares
+
     def _gradients(self, params: Params, support: Support, create_graph: bool) -> Params:
         start = dict(self.backbone.named_parameters())
         return {
@@ -124,6 +172,11 @@ class IMAML(MAML):
         return unflatten_parameters(
             conjugate_gradients(product, flatten_parameters(right), self.n_solver_steps), leaves
         )
+
+
+def _for_each_task(numbers: Tensor, like: Tensor) -> Tensor:
+    """Numbers of shape (B,) so that they go with a tensor of shape (B, ...)."""
+    return numbers.view(-1, *(1 for _ in like.shape[1:]))
 
 
 class _ImplicitSolution(torch.autograd.Function):

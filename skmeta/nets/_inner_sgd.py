@@ -41,10 +41,14 @@ class InnerOptimizer(Protocol):
 class LearnedRate(nn.Module):
     """A number of the inner optimiser that is learned: a step size, a momentum, a decay.
 
+    What is learned is a multiple of the number that training starts from. An outer optimiser such
+    as Adam moves all parameters by about the same length, and a step size of 0.01 that is moved by
+    0.003 at a time soon makes inner steps diverge.
+
     Parameters
     ----------
     value : float
-        What training starts from.
+        What training starts from. If it is zero, the number itself is learned.
     shapes : mapping of str to torch.Size
         Shapes of the adapted parameters by name.
     per : {"shared", "layer", "parameter"}, default="shared"
@@ -73,16 +77,23 @@ class LearnedRate(nn.Module):
         super().__init__()
         if per not in GROUPINGS:
             raise ValueError(f"per must be one of {', '.join(GROUPINGS)}; got {per!r}.")
+        self.per = per
         groups = {name: _group(name, per) for name in shapes}
         self.groups = list(dict.fromkeys(groups.values()))
         self._index = {name: self.groups.index(group) for name, group in groups.items()}
         sizes = shapes.values() if per == "parameter" else [torch.Size()] * len(self.groups)
-        self.values = nn.ParameterList(torch.full((max(n_steps, 1), *s), value) for s in sizes)
+        self.unit, start = (value, 1.0) if value != 0.0 else (1.0, 0.0)
+        self.multiples = nn.ParameterList(torch.full((max(n_steps, 1), *s), start) for s in sizes)
 
     def forward(self, name: str, step: int) -> Tensor:
         """The number for a parameter in a step, of shape () or that of the parameter."""
-        values = self.values[self._index[name]]
-        return values[min(step, len(values) - 1)]
+        multiples = self.multiples[self._index[name]]
+        return self.unit * multiples[min(step, len(multiples) - 1)]
+
+    def read(self) -> dict[str, Tensor]:
+        """The numbers of each group of parameters; their first axis is that of the steps."""
+        learned = (self.unit * multiples.detach() for multiples in self.multiples)
+        return dict(zip(self.groups, learned, strict=True))
 
 
 class InnerSGD(nn.Module):
@@ -155,8 +166,18 @@ class InnerSGD(nn.Module):
                 momentum = _rate(self.momentum, name, step)
                 direction = _add(direction, velocity[name], momentum)
             directions[name] = direction
-            moved[name] = _add(params[name], direction, -_rate(self.lr, name, step))
+            moved[name] = _add(params[name], direction, -self.rate(name, step))
         return Position(moved, directions if _is_used(self.momentum) else {})
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a step is the gradient times one number for all weights."""
+        is_single = not isinstance(self.lr, LearnedRate) or self.lr.per == "shared"
+        return is_single and not (_is_used(self.momentum) or _is_used(self.weight_decay))
+
+    def rate(self, name: str, step: int) -> float | Tensor:
+        """Step size for a parameter."""
+        return _rate(self.lr, name, step)
 
     def extra_repr(self) -> str:
         numbers = {"lr": self.lr, "momentum": self.momentum, "weight_decay": self.weight_decay}

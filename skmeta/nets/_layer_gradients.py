@@ -84,7 +84,7 @@ def layer_gradients(
     weights = [params[weight] for weight, _ in layers.names]
     biases = [None if bias is None else params[bias] for _, bias in layers.names]
     plan = _Plan(layers, frozenset(adapted), slopes)
-    rows = support.X, support.y, _row_shares(support), support.class_mask
+    rows = support.X, support.y, row_shares(support), support.class_mask
     if create_graph:
         found = _LayerGradients.apply(plan, *rows, *weights, *biases)
     else:
@@ -152,7 +152,7 @@ def _gradients(
         inputs.append(activate(sums[-1]))
         steepness.append(slopes.first(sums[-1], inputs[-1]))
     output = mask_classes(affine_map(inputs[-1], weights[-1], biases[-1]), class_mask)
-    delta = _share_out(plan.loss_slopes.first(output, y), shares, class_mask)
+    delta = share_out(plan.loss_slopes.first(output, y), shares, class_mask)
     n, names = len(weights), plan.gradient_names
     deltas: list[Any] = [None] * n
     bends: list[Any] = [None] * (n - 1)
@@ -194,7 +194,7 @@ def _transposed(
         if i > lowest:
             pushed[i] = delta_bars[i - 1] * steepness[i - 1]
             delta_bars[i] = _add_product(delta_bars[i], pushed[i], weights[i].mT)
-    bar = _share_out(delta_bars[-1], shares, class_mask)
+    bar = share_out(delta_bars[-1], shares, class_mask)
     bar = plan.loss_slopes.second(output, bar)
     if class_mask is not None:
         bar = bar * class_mask.unsqueeze(1)
@@ -253,7 +253,7 @@ class _LayerGradients(Function):
         return None, X, None, None, None, *params
 
 
-def _share_out(rows: Tensor, shares: Tensor, class_mask: Tensor | None) -> Tensor:
+def share_out(rows: Tensor, shares: Tensor, class_mask: Tensor | None) -> Tensor:
     """Weigh each row by its share in the loss; the output of a masked class does not matter."""
     rows = rows * shares.unsqueeze(-1)
     return rows if class_mask is None else rows * class_mask.unsqueeze(1)
@@ -279,7 +279,7 @@ def _cut(tensors: Sequence[Any], sizes: Sequence[int]) -> list[list]:
     return [list(islice(rest, size)) for size in sizes]
 
 
-def _row_shares(support: Support) -> Tensor:
+def row_shares(support: Support) -> Tensor:
     """Share of each row in the mean loss of its task, of shape (B, S)."""
     weight = support.mask if support.weight is None else support.weight * support.mask
     weight = weight.to(support.X.dtype)

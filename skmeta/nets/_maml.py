@@ -1,5 +1,6 @@
 """The engine of gradient-based meta-learners: learn what a few gradient steps start from."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import accumulate
@@ -16,6 +17,7 @@ from skmeta.nets._functional import (
 )
 from skmeta.nets._inner_sgd import InnerOptimizer, InnerSGD, Params, Position
 from skmeta.nets._losses import mask_classes
+from skmeta.nets._plain_descent import PlainDescent
 from skmeta.nets._state import State
 from skmeta.nets._support import Support
 from skmeta.nets._support_batch import support_batch
@@ -27,7 +29,7 @@ class MAML(nn.Module):
 
     The module's parameters :math:`\theta` are an initialisation. Each inner step takes the
     parameters :math:`\theta_i` of task :math:`i` down the gradient of its support loss
-    (algorithm 2 of [1]_),
+    as in [1]_ for supervised learning,
 
     .. math:: \theta_i \leftarrow \theta_i - \alpha \nabla_{\theta_i} L_i(\theta_i),
 
@@ -131,8 +133,8 @@ class MAML(nn.Module):
             Adapted parameters under the names of :meth:`named_parameters`, and the class mask, if
             there is one, as "class_mask".
         """
-        *_, state = self._descend(support, n_steps)
-        return state
+        # Not by unpacking, which would keep the states before it as well.
+        return deque(self._descend(support, n_steps, last_only=True), maxlen=1).pop()
 
     def trajectory(self, support: Support, n_steps: int | None = None) -> list[State]:
         """Take the inner steps as :meth:`adapt` does, and keep what each of them has led to.
@@ -177,8 +179,10 @@ class MAML(nn.Module):
     def extra_repr(self) -> str:
         return f"n_steps={self.n_steps}, first_order={self.first_order}"
 
-    def _descend(self, support: Support, n_steps: int | None) -> Iterator[State]:
-        """States before the first step and after each."""
+    def _descend(
+        self, support: Support, n_steps: int | None, last_only: bool = False
+    ) -> Iterator[State]:
+        """States before the first step and after each; where it is quicker, the last one alone."""
         n_steps = self.n_steps if n_steps is None else n_steps
         differentiable = self.training and torch.is_grad_enabled()
         with torch.inference_mode(False), torch.set_grad_enabled(differentiable):
@@ -186,6 +190,12 @@ class MAML(nn.Module):
             support = support._replace(X=self._embed(support.X, support.mask))
         with torch.inference_mode(False), torch.enable_grad():
             params = self._initial_parameters(len(support.X))
+            descent = self._plain_descent() if last_only and not differentiable else None
+            found = None if descent is None else descent(params, support, n_steps)
+        if found is not None:
+            yield self._to_state(found, support.class_mask)
+            return
+        with torch.inference_mode(False), torch.enable_grad():
             start = self.optimizer.start({name: _to_adapt(params[name]) for name in self.adapted})
             advance = partial(self._advance, params, support, differentiable)
             positions = accumulate(range(n_steps), advance, initial=start)
@@ -194,6 +204,16 @@ class MAML(nn.Module):
             with torch.inference_mode(False), torch.enable_grad():
                 found = next(positions).params
             yield self._to_state(found if differentiable else _detach(found), support.class_mask)
+
+    def _plain_descent(self) -> PlainDescent | None:
+        """The same steps without a graph and in place, if they are plain enough."""
+        sees_all = not self._shares_parameters and self.support_batch_size is None
+        takes_own_steps = (
+            type(self)._step is not MAML._step or type(self)._gradients is not MAML._gradients
+        )
+        if takes_own_steps or not sees_all:
+            return None
+        return PlainDescent.of(self.backbone, self.row_loss, self.optimizer)
 
     def _initial_parameters(self, n_tasks: int) -> Params:
         """All parameters of the backbone before the first step."""

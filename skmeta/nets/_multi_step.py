@@ -22,7 +22,7 @@ class MultiStepEpisode(Episode):
 
     References
     ----------
-    .. [1] Antoniou, Edwards and Storkey (2019). How to train your MAML. ICLR. Section 4, "Gradient
+    .. [1] Antoniou, Edwards and Storkey (2019). How to train your MAML. ICLR. "Gradient
        instability".
 
     Examples

@@ -18,8 +18,8 @@ class RecurrentOptimizer(nn.Module):
     .. math:: \theta \leftarrow \theta - \alpha \left( e^{a} g + b \right), \quad
         (a, b, h) = \mathrm{LSTM}(\mathrm{pre}(g), h).
 
-    With :math:`a` alone it is the gate on gradients of [2]_ (section 3), with :math:`b` alone the
-    update of [1]_ (section 2). Both are zero before training: it starts as gradient descent. As all
+    With :math:`a` alone it is the gate on gradients of [2]_, with :math:`b` alone the
+    update of [1]_. Both are zero before training: it starts as gradient descent. As all
     weights share the network's own, it takes tasks of any number, and networks of any shape.
 
     Parameters
@@ -36,9 +36,8 @@ class RecurrentOptimizer(nn.Module):
     References
     ----------
     .. [1] Andrychowicz, Denil, Gomez, Hoffman, Pfau, Schaul, Shillingford and de Freitas (2016).
-       Learning to learn by gradient descent by gradient descent. NeurIPS. Section 2.1.
+       Learning to learn by gradient descent by gradient descent. NeurIPS.
     .. [2] Ravi and Larochelle (2017). Optimization as a model for few-shot learning. ICLR.
-       Section 3.
 
     Examples
     --------
@@ -127,7 +126,7 @@ def log_and_sign(gradient: Tensor, precision: float = 10.0) -> Tensor:
     References
     ----------
     .. [1] Andrychowicz et al. (2016). Learning to learn by gradient descent by gradient descent.
-       NeurIPS. Appendix A.
+       NeurIPS. The preprocessing of gradients.
 
     Examples
     --------

@@ -15,7 +15,7 @@ class ReptileEpisode(Episode):
     .. math:: \tfrac12 \| \theta - \theta_i \|^2
 
     for adapted parameters :math:`\theta_i` held fixed is the direction :math:`\theta - \theta_i` of
-    Reptile (algorithm 2 of [1]_): a step of size one down the mean of it over tasks puts the
+    Reptile [1]_, the batched version: a step of size one down the mean of it over tasks puts the
     initialisation amid the adapted parameters. What comes out is the half square, of shape (B,);
     query rows play no part in training. In evaluation mode it is an ordinary episode.
 

@@ -44,3 +44,7 @@ class Support(NamedTuple):
     mask: Tensor
     class_mask: Tensor | None = None
     weight: Tensor | None = None
+
+
+SUPPORT_ROWS = ("X", "y", "mask", "weight")
+"""Those with one entry for each row."""

@@ -15,6 +15,7 @@ from skmeta.nets import (
     MLP,
     CompilationWarning,
     CompiledEpisode,
+    ConvNet,
     Episode,
     InnerSGD,
     LearnedRate,
@@ -111,6 +112,30 @@ def test_compiled_anil_equals_eager_on_classes():
     compiled = CompiledEpisode(episode, criterion)
     assert_same_as_eager(episode, criterion, compiled, *make_rows(n_classes=3))
     assert compiled.reason is None
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_compiled_convolutions_of_one_task_equal_eager():
+    net = ConvNet((1, 4, 4), n_outputs=3, n_channels=3, n_blocks=1)
+    episode = Episode(MAML(net, cross_entropy, InnerSGD(0.5)))
+    criterion = EpisodeLoss(cross_entropy)
+    compiled = CompiledEpisode(episode, criterion)
+    for mask in ([True] * 6, [True] * 4 + [False] * 2):
+        mask = torch.tensor([mask])
+        X = torch.randn(1, 6, 16).masked_fill(~mask[..., None], 0.0)
+        y = torch.arange(6)[None] % 3 * mask
+        inputs = {"X_query": X.flip(2), "X": X, "y": y, "mask": mask, "mask_query": mask}
+        assert_same_as_eager(episode, criterion, compiled, inputs, {"y": y, "mask": mask})
+    assert compiled.reason is None
+    assert len(compiled._functions) == 1
+
+
+def test_convolutions_of_several_tasks_are_not_compiled_together():
+    net = nn.Sequential(nn.Unflatten(1, (1, 2)), nn.Conv1d(1, 3, 2), nn.Flatten())
+    compiled = CompiledEpisode(Episode(MAML(net, cross_entropy)), EpisodeLoss(cross_entropy))
+    with pytest.warns(CompilationWarning, match="one task at a time"):
+        assert compiled(*make_rows(n_classes=3)) is None
 
 
 class DataDependent(nn.Module):

@@ -12,12 +12,12 @@ from gradient_checks import (
 )
 from torch import nn
 
-from skmeta.nets import IMAML, InnerSGD, conjugate_gradients, squared_error
+from skmeta.nets import IMAML, MAML, InnerSGD, conjugate_gradients, squared_error
 
 
 def converged(network):
     options = {"proximity": 1.0, "n_solver_steps": 40}
-    return IMAML(network, squared_error, InnerSGD(0.3, 0.3), 80, **options)
+    return IMAML(network, squared_error, InnerSGD(0.3, 0.3), 120, **options)
 
 
 def test_gradient_equals_finite_differences_of_the_exact_solution(pad, regression_tasks):
@@ -48,7 +48,7 @@ def test_the_solution_is_a_minimum(pad, regression_tasks):
     support = pad(regression_tasks([5, 3]))._replace(weight=torch.rand(2, 5).double())
     imaml = converged(small_mlp()).eval()
     state = imaml.adapt(support)
-    for name, moved in imaml.adapt(support, n_steps=81).items():
+    for name, moved in imaml.adapt(support, n_steps=121).items():
         torch.testing.assert_close(moved, state[name], rtol=0, atol=1e-12)
     start = dict(imaml.named_parameters())
     assert any((state[name] - start[name]).abs().max() > 0.01 for name in state)
@@ -112,3 +112,29 @@ def test_conjugate_gradients_stop_where_the_matrix_is_not_positive():
     diagonal = torch.tensor([[1.0, 2.0], [-1.0, -2.0]])
     solution = conjugate_gradients(lambda x: diagonal * x, torch.ones(2, 2), 5)
     torch.testing.assert_close(solution, torch.tensor([[1.0, 0.5], [0.0, 0.0]]))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_step_size_that_is_far_too_large_lowers_the_objective_all_the_same(
+    momentum, pad, regression_tasks
+):
+    support = pad(regression_tasks([5, 3]))
+    imaml = IMAML(small_mlp(), squared_error, InnerSGD(50.0, momentum), 30).eval()
+    states = imaml.trajectory(support)
+    objectives = torch.stack(
+        [
+            imaml._objective({name.removeprefix("backbone."): p for name, p in s.items()}, support)
+            for s in states
+        ]
+    )
+    assert (objectives.diff(dim=0) <= 1e-12).all()
+    assert (objectives[-1] < 0.9 * objectives[0]).all()
+
+
+def test_steps_that_lower_the_objective_are_those_of_plain_descent(pad, regression_tasks):
+    support = pad(regression_tasks([5, 3]))
+    network = small_mlp()
+    state = IMAML(network, squared_error, InnerSGD(0.1), 1).eval().adapt(support)
+    plain = MAML(network, squared_error, InnerSGD(0.1), 1).eval().adapt(support)
+    for name, param in plain.items():
+        torch.testing.assert_close(state[name], param)

@@ -262,12 +262,23 @@ def test_groups_of_learned_rates(per, groups):
     for name, shape in shapes.items():
         assert rate(name, 0).shape == (shape if per == "parameter" else ())
     with torch.no_grad():
-        for values in rate.values:
-            values[-1] = 7.0
+        for multiples in rate.multiples:
+            multiples[-1] = 70.0
     for name in shapes:
         assert (rate(name, 2) == 0.1).all()
         assert (rate(name, 3) == 7.0).all()
         assert (rate(name, 30) == 7.0).all()
+
+
+def test_an_optimiser_moves_a_learned_rate_by_a_share_of_its_start():
+    shapes = parameter_shapes(MLP(2, 1))
+    for start, expected in ((0.01, 0.0101), (5.0, 5.05), (0.0, 0.01)):
+        rate = LearnedRate(start, shapes)
+        optimizer = torch.optim.Adam(rate.parameters(), lr=0.01, maximize=True)
+        rate("layers.0.weight", 0).backward()
+        optimizer.step()
+        assert rate("layers.0.weight", 0).item() == pytest.approx(expected, rel=1e-4)
+        assert rate.read()[""].item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_an_unknown_grouping_is_refused():
