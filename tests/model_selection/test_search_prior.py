@@ -14,6 +14,7 @@ from skmeta.model_selection._search._encoding import ConfigurationEncoder
 from skmeta.model_selection._search._ensemble import Ensemble, expected_regret_reduction
 from skmeta.model_selection._search._gaussian import condition, fit_gaussian
 from skmeta.model_selection._search._guard import (
+    TargetProcess,
     TargetSurrogate,
     expected_improvement,
     leave_one_out_log_density,
@@ -148,7 +149,8 @@ class TestGuard:
             mean, posterior = condition(np.zeros(6), covariance, rest, values[rest], 0.0)
             parts.append(((values[out] - mean[out]) ** 2, posterior[out, out]))
         error, variance = np.array(parts).T
-        variance *= np.mean(error / variance)
+        # Four residuals of the expected size count beside the six that were seen.
+        variance *= (4 + np.sum(error / variance)) / (4 + 6)
         expected = -0.5 * np.sum(np.log(2 * np.pi * variance) + error / variance)
         assert leave_one_out_log_density(values, covariance) == pytest.approx(expected)
 
@@ -161,10 +163,21 @@ class TestGuard:
     def test_target_surrogate_ignores_offset_and_scale(self):
         tried, scores = np.array([0, 3, 4]), np.array([0.1, 0.5, 0.2])
         kernel = random_covariance(6) + np.eye(6)
-        mean, std = TargetSurrogate(kernel, tried, scores, 0.01).posterior()
-        other_mean, other_std = TargetSurrogate(kernel, tried, 7 + 3 * scores, 0.01).posterior()
+        mean, std = TargetProcess(kernel, tried, scores, 0.01).posterior()
+        other_mean, other_std = TargetProcess(kernel, tried, 7 + 3 * scores, 0.01).posterior()
         assert_allclose(other_mean, 7 + 3 * mean)
         assert_allclose(other_std, 3 * std)
+
+    def test_the_kernel_that_predicts_counts(self):
+        """Of two kernels one says that neighbours are alike, which they are."""
+        x = np.linspace(0, 1, 20)[:, None]
+        smooth, own = RBF(0.3)(x), np.eye(20)
+        tried, scores = np.arange(0, 20, 2), np.sin(3 * x[::2, 0])
+        right = TargetSurrogate([smooth], tried, scores, 0.01).expected_improvement(0.9)
+        both = TargetSurrogate([smooth, own], tried, scores, 0.01)
+        assert_allclose(both.expected_improvement(0.9), right, atol=1e-4)
+        wrong = TargetSurrogate([own], tried, scores, 0.01)
+        assert wrong.log_density < both.log_density
 
     def test_a_misleading_past_is_distrusted(self):
         """Every other configuration was bad in the past; on one new dataset none of them is."""

@@ -10,7 +10,7 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from skmeta.model_selection import TransferSampler
+from skmeta.model_selection import HyperparameterPrior, TransferSampler
 from skmeta.model_selection._search._candidates import Candidates, list_space
 
 SPACE = {
@@ -67,6 +67,53 @@ def test_it_needs_fewer_trials_than_a_random_search():
         study.optimize(accuracy(1.2), n_trials=10)
         best.append(study.best_value)
     assert best[0] > 0.9 > best[1]
+
+
+def mean_regret(make_sampler, n_trials, n_runs=4):
+    """Mean over runs of 1 less the best value of an objective whose maximum is 1."""
+    best = []
+    for seed in range(n_runs):
+        study = optuna.create_study(direction="maximize", sampler=make_sampler(seed))
+        study.optimize(hill(0.75, 0.3), n_trials)
+        best.append(1 - study.best_value)
+    return np.mean(best)
+
+
+def hill(top_C, top_gamma, sign=1):
+    """One hill, a quarter of the ranges wide, on a plain; or a hole in it."""
+
+    def objective(trial):
+        C = np.log10(trial.suggest_float("C", 1e-3, 1e3, log=True)) / 6 + 0.5
+        gamma = np.log10(trial.suggest_float("gamma", 1e-4, 1, log=True)) / 4 + 1
+        return sign * np.exp(-8 * ((C - top_C) ** 2 + (gamma - top_gamma) ** 2))
+
+    return objective
+
+
+def past_of(sign):
+    """Random searches on hills (or holes) at about the same place."""
+    studies = []
+    for seed in range(8):
+        study = optuna.create_study(
+            direction="maximize", sampler=optuna.samplers.RandomSampler(seed)
+        )
+        study.optimize(hill(0.7 + 0.01 * seed, 0.3, sign), n_trials=20)
+        studies.append(study)
+    return studies
+
+
+def learned(sign, **options):
+    return HyperparameterPrior(random_state=0, **options).fit_studies(past_of(sign))
+
+
+def test_a_misleading_past_is_left_behind():
+    """With inverted scores the past's best are the worst, and still nothing is lost for long."""
+    useful, inverted = learned(1), learned(-1)
+    trusting = learned(-1, caution=0.0)
+    no_past = mean_regret(lambda seed: optuna.samplers.TPESampler(seed=seed), 20)
+    assert mean_regret(lambda seed: TransferSampler(useful, seed=seed), 4) < no_past
+    assert mean_regret(lambda seed: TransferSampler(inverted, seed=seed), 20) < no_past + 0.01
+    assert mean_regret(lambda seed: TransferSampler(trusting, seed=seed), 20) > no_past + 0.1
 
 
 def test_direction_does_not_matter():

@@ -303,7 +303,7 @@ class TestSampler:
             direction="maximize", sampler=TransferSampler(past(6), SPACE, seed=0)
         )
         score = peak(0.65, 1e4, 1e6)
-        study.optimize(lambda trial: score({"C": trial.suggest_float("C", 0, 1)}), n_trials=6)
+        study.optimize(lambda trial: score({"C": trial.suggest_float("C", 0, 1)}), n_trials=8)
         assert study.best_value > 1e4 - 1e3
 
     def test_the_space_must_be_known(self):

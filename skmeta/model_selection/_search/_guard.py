@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.special import expit, ndtr
+from scipy.special import expit, logsumexp, ndtr, softmax
 
 from skmeta.model_selection._search._gaussian import condition
 
 _SQRT_2PI = np.sqrt(2 * np.pi)
 # Fewer scores cannot tell two surrogates apart.
 MIN_EVIDENCE = 3
+# For how many scores the expected spread counts, against that of the scores that were seen.
+_SCALE_EVIDENCE = 4.0
 
 
 def leave_one_out_log_density(residuals: np.ndarray, covariance: np.ndarray) -> float:
-    """Log density of each residual given all others, summed, at the scale that suits them best.
+    """Log density of each residual given all others, summed, at a scale that suits them.
 
-    Only whether configurations go together as expected counts, not how far scores spread: that
-    differs between datasets and does not change which configuration is best.
+    What counts is whether configurations go together as expected, more than how far scores spread:
+    that differs between datasets and does not change which configuration is best. A few residuals
+    may be small by chance, so their scale is shrunken to that of the covariance.
 
     Parameters
     ----------
     residuals : ndarray of shape (n,)
         Values less their prior mean.
     covariance : ndarray of shape (n, n)
-        Their prior covariance up to a scale, with noise.
+        Their prior covariance, with noise.
 
     Returns
     -------
@@ -37,7 +42,8 @@ def leave_one_out_log_density(residuals: np.ndarray, covariance: np.ndarray) -> 
     precision = cho_solve(cho_factor(covariance), np.eye(len(covariance)))
     variance = 1.0 / np.diag(precision)
     error = (precision @ residuals) * variance
-    variance *= max(float(np.mean(error**2 / variance)), 1e-12)
+    squares = float(np.sum(error**2 / variance))
+    variance *= (_SCALE_EVIDENCE + squares) / (_SCALE_EVIDENCE + len(error))
     return float(-0.5 * np.sum(np.log(2 * np.pi * variance) + error**2 / variance))
 
 
@@ -63,13 +69,13 @@ def expected_improvement(mean: np.ndarray, std: np.ndarray, best: float) -> np.n
     return std * (z * ndtr(z) + np.exp(-0.5 * z**2) / _SQRT_2PI)
 
 
-class TargetSurrogate:
+class TargetProcess:
     """A Gaussian process on the target alone: constant mean, kernel over hyperparameters.
 
     Parameters
     ----------
     kernel : ndarray of shape (n_configs, n_configs)
-        Covariance up to a scale, which is taken from the scores.
+        Covariance of scores. Its scale is that of the past; predictions have one from the scores.
     tried : ndarray of int, shape (n_tried,)
     scores : ndarray of shape (n_tried,)
     noise : float
@@ -77,7 +83,8 @@ class TargetSurrogate:
     """
 
     def __init__(self, kernel: np.ndarray, tried: np.ndarray, scores: np.ndarray, noise: float):
-        relative = kernel / np.mean(np.diag(kernel))
+        unit = float(np.mean(np.diag(kernel)))
+        relative = kernel / unit
         inner = relative[np.ix_(tried, tried)] + noise * np.eye(len(tried))
         factor = cho_factor(inner)
         ones = np.ones(len(tried))
@@ -85,11 +92,8 @@ class TargetSurrogate:
         self.residuals = scores - self.constant
         scale = float(self.residuals @ cho_solve(factor, self.residuals)) / len(tried)
         self.scale = max(scale, 1e-12)
-        self.tried, self.noise, self.relative, self.inner = tried, noise, relative, inner
-
-    def log_density(self) -> float:
-        """Leave-one-out log density of the scores."""
-        return leave_one_out_log_density(self.residuals, self.inner)
+        self.tried, self.noise, self.relative = tried, noise, relative
+        self.log_density = leave_one_out_log_density(self.residuals, unit * inner)
 
     def posterior(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation for each configuration, each of shape (n_configs,)."""
@@ -101,6 +105,41 @@ class TargetSurrogate:
             self.scale * self.noise,
         )
         return mean, np.sqrt(np.maximum(np.diag(covariance), 0.0))
+
+
+class TargetSurrogate:
+    """Gaussian processes on the target alone, one for each kernel.
+
+    Each counts by how well it predicts the scores: a past of no use may have taught a kernel of no
+    use, so that one which no past has shaped may stand beside it.
+
+    Parameters
+    ----------
+    kernels : sequence of ndarray of shape (n_configs, n_configs)
+        Covariances of scores, all with the mean variance of the first.
+    tried : ndarray of int, shape (n_tried,)
+    scores : ndarray of shape (n_tried,)
+    noise : float
+        Variance of the noise relative to the mean diagonal of a kernel.
+
+    Attributes
+    ----------
+    log_density : float
+        Leave-one-out log density of the scores.
+    """
+
+    def __init__(
+        self, kernels: Sequence[np.ndarray], tried: np.ndarray, scores: np.ndarray, noise: float
+    ):
+        self._processes = [TargetProcess(kernel, tried, scores, noise) for kernel in kernels]
+        log_densities = [process.log_density for process in self._processes]
+        self._weights = softmax(log_densities)
+        self.log_density = float(logsumexp(log_densities) - np.log(len(log_densities)))
+
+    def expected_improvement(self, best: float) -> np.ndarray:
+        """Expected improvement of each configuration over the best score, shape (n_configs,)."""
+        gains = [expected_improvement(*process.posterior(), best) for process in self._processes]
+        return self._weights @ np.array(gains)
 
 
 def transfer_weight(log_density: float, target_log_density: float, caution: float) -> float:
@@ -152,5 +191,5 @@ def guard(
     -------
     reduction : ndarray of shape (n_configs,)
     """
-    own_reduction = expected_improvement(*own.posterior(), best) / (weights @ np.ptp(rows, axis=1))
+    own_reduction = own.expected_improvement(best) / (weights @ np.ptp(rows, axis=1))
     return trust * reduction + (1 - trust) * own_reduction

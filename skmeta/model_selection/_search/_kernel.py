@@ -46,6 +46,17 @@ class ConfigurationKernel:
     length_scales: np.ndarray
     weights: np.ndarray
 
+    @classmethod
+    def unlearned(cls, n_columns: int) -> ConfigurationKernel:
+        """A kernel that knows nothing but how far scores reach in general.
+
+        Parameters
+        ----------
+        n_columns : int
+            Columns of the encoded configurations.
+        """
+        return cls(np.full(n_columns, _LENGTH_SCALE), np.array(_SHARES))
+
     @property
     def variance(self) -> float:
         """Variance of the score of one configuration."""

@@ -64,7 +64,7 @@ class HyperparameterPrior(TableProposals, BaseEstimator):
         Number of plausible datasets to reason with, at the least.
     smoothing : float, default=0.1
         How far copies of past datasets stray from them, where there are fewer than `n_rows`.
-    caution : float, default=0.02
+    caution : float, default=0.05
         Prior probability that the past is of no use; 0 switches the guard off.
     scale : {"auto", "common", "own"}, default="auto"
         Whether scores of different datasets mean the same ("common": accuracies), or each dataset
@@ -145,7 +145,7 @@ class HyperparameterPrior(TableProposals, BaseEstimator):
         sharpness: float = 0.4,
         n_rows: int = 300,
         smoothing: float = 0.1,
-        caution: float = 0.02,
+        caution: float = 0.05,
         scale: str = "auto",
         random_state: Any = None,
     ):
@@ -403,4 +403,4 @@ class HyperparameterPrior(TableProposals, BaseEstimator):
             meta_features = np.asarray(meta_features, dtype=np.float64).reshape(-1)
             if past.weights(meta_features) is None:
                 raise ValueError(NO_META_FEATURES)
-        return CandidatePool(past, configs, meta_features)
+        return CandidatePool(past, configs, meta_features, self.caution)

@@ -82,7 +82,7 @@ class TableProposals:
         best = scores.max(initial=-np.inf)
         reduction = expected_regret_reduction(rows, weights, best)
         if self.caution and len(tried) >= MIN_EVIDENCE:
-            own = TargetSurrogate(self._table.kernel, tried, scores, self.noise)
+            own = TargetSurrogate([self._table.kernel], tried, scores, self.noise)
             trust = self._trust(own, tried, scores)
             reduction = guard(reduction, rows, weights, best, own, trust)
         # Where nothing is expected to improve, the best of the rest is as good a choice as any.
@@ -139,13 +139,13 @@ class TableProposals:
         if len(tried) < MIN_EVIDENCE:
             return 1.0 - self.caution
         scores = self._standardise(tried, scores)
-        own = TargetSurrogate(self._table.kernel, tried, scores, self.noise)
+        own = TargetSurrogate([self._table.kernel], tried, scores, self.noise)
         return self._trust(own, tried, scores)
 
     def _trust(self, own: TargetSurrogate, tried: np.ndarray, scores: np.ndarray) -> float:
         mean, covariance = self._table.moments(tried)
         log_density = leave_one_out_log_density(scores - mean, covariance)
-        return transfer_weight(log_density, own.log_density(), self.caution)
+        return transfer_weight(log_density, own.log_density, self.caution)
 
     def _location_and_scale(self, tried: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
         mean, covariance = self._table.moments(tried)

@@ -32,11 +32,12 @@ class TransferSampler(BaseSampler):
     """Optuna sampler with a prior learned from past studies.
 
     The first trials are a portfolio of what was good in the past; with each result the sampler
-    relies more on what past studies like this one say, and on the trials themselves. No
-    configuration of a finite space is repeated before all were tried. A choice that came since the
-    past studies is tried once after three trials. Trials that other workers
-    are running count as if they scored as badly as the worst so far ("constant liar"), so that
-    workers spread.
+    relies more on what past studies like this one say, and on the trials themselves. From three
+    results on, surrogates that know these trials alone take over as far as they predict better than
+    the past does (`caution` of the prior). No configuration of a finite space is repeated before
+    all were tried. A choice that came since the past studies is tried once after three trials.
+    Trials that other workers are running count as if they scored as badly as the worst so far
+    ("constant liar"), so that workers spread.
 
     Parameters
     ----------
@@ -95,8 +96,10 @@ class TransferSampler(BaseSampler):
         if isinstance(studies, HyperparameterPrior):
             past = studies.past_searches()
             read, known, kernel = past.studies, studies.space_, past.kernel
+            self._caution = studies.caution
         else:
             (read, known), kernel = read_studies(studies, meta_features), None
+            self._caution = HyperparameterPrior().caution
         self._space = known | dict(space or {})
         if not self._space:
             raise ValueError("The past does not tell the space: give it by `space`.")
@@ -204,7 +207,8 @@ class TransferSampler(BaseSampler):
         if len(done) + len(pending) >= _N_BEFORE_NEW:
             fresh = self._candidates.with_new_choices(fresh, done + pending) or fresh
         # Tried, pending and fresh configurations, in this order.
-        pool = CandidatePool(self._past, done + pending + fresh, self._target_meta_features)
+        configs = done + pending + fresh
+        pool = CandidatePool(self._past, configs, self._target_meta_features, self._caution)
         n_done, n_seen = len(done), len(done) + len(pending)
         chosen = pool.propose(np.arange(n_done), scores, np.arange(n_done, n_seen))
         return fresh[chosen - n_seen]
