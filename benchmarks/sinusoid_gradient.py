@@ -50,8 +50,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "CAVIA": {"inner_lr": 1.0, "n_steps": 1, "n_context": 5},
     "Reptile": {"inner_lr": 0.02, "n_steps": 10},
     "IMAML": {"inner_lr": 0.01, "n_steps": 10, "proximity": 2.0, "lr": 1e-3},
-    "BayesianMAML": {"inner_lr": 0.01, "n_steps": 5},
-    "LearnedOptimizer": {"inner_lr": 0.01, "n_steps": 5},
+    "BayesianMAML": {"inner_lr": 0.01, "n_steps": 5, "lr": 1e-3},
+    "LearnedOptimizer": {"inner_lr": 0.01, "n_steps": 5, "lr": 1e-3},
 }
 N_TASKS, N_QUERY = 1000, 100
 
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--learners", nargs="*", default=list(SETTINGS), choices=SETTINGS)
     parser.add_argument("--shots", type=int, nargs="*", default=[5, 10, 20])
     parser.add_argument("--epochs", type=int, default=8, help="of 1,600 meta-batches each")
-    parser.add_argument("--lr", type=float, default=3e-3, help="outer, decays to zero; iMAML: 1e-3")
+    parser.add_argument("--lr", type=float, default=3e-3, help="outer, decays to zero; some: 1e-3")
     parser.add_argument("--n-steps", type=int, help="inner, in training; default by learner")
     parser.add_argument("--first-order", action="store_true")
     parser.add_argument("--seed", type=int, default=0, help="of training")
