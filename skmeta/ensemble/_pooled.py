@@ -24,8 +24,6 @@ _LEAST_PROBA = 1e-5
 _LEAST_ROWS = 100
 # With more rows than this, fewer folds do.
 _MANY_ROWS = 3000
-# Columns of a linear model of classes that is still small.
-_MANY_COLUMNS = 100
 
 
 class Rows(NamedTuple):
@@ -155,10 +153,7 @@ def fit_linear(rows: Rows, y: Array, n_classes: int | None) -> FittedModel:
     """Ridge or logistic regression alone, which costs a fraction of predictions out of task."""
     linear: Any = RidgeCV(np.logspace(-2, 4, 13))
     if n_classes is not None:
-        # Newton's method is exact and quick, but costs the cube of the columns.
-        is_wide = rows.dense.shape[1] > _MANY_COLUMNS
-        solver = "lbfgs" if is_wide else "newton-cholesky"
-        linear = LogisticRegression(solver=solver, max_iter=1000)
+        linear = LogisticRegression(max_iter=1000)
         if len(np.unique(y)) < 2:
             linear = DummyClassifier()
     return FittedModel(linear.fit(rows.dense, y), "dense", n_classes)

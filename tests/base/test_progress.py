@@ -152,7 +152,7 @@ def test_an_interrupted_training_keeps_whole_epochs():
 
 
 def test_an_interrupted_training_with_held_out_tasks_keeps_the_best_epoch():
-    options = {"lr": 0.2, "patience": 10, "max_epochs": 12}
+    options = {"lr": 0.2, "patience": 12, "max_epochs": 12}
     with pytest.warns(UserWarning, match="keeps the weights of 11 epochs"):
         meta = maml(callbacks=[Interrupt(12)], **options).fit(TASKS)
     assert torch.equal(weights(meta), weights(maml(**options | {"max_epochs": 11}).fit(TASKS)))
