@@ -78,8 +78,10 @@ class BaseMetaBoosting(FewShotValidation, TreeRowsLearner, BaseMetaLearner):
 
     # ------------------------------------------------------------------ what a subclass writes
 
-    #: Rows of one task that are taken together where its process is learned, at most.
-    _rows_of_part: int
+    @property
+    @abstractmethod
+    def _rows_of_part(self) -> int:
+        """Rows of one task that are taken together where its process is learned, at most."""
 
     @abstractmethod
     def _n_classes(self) -> int | None:

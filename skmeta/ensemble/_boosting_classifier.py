@@ -18,7 +18,7 @@ from skmeta.linear_model._softmax import contrasts
 
 Array = NDArray[np.floating]
 
-# Logits of a task that its evidence is computed from, at most: its cost is their cube.
+# Logits of a task that its evidence is computed from, at most: the more classes, the fewer rows.
 _MAX_LATENT = 90
 _LEAST_PROBA = 1e-6
 
@@ -68,7 +68,7 @@ class MetaBoostingClassifier(SharedClassesMixin, BaseMetaBoosting):
 
     Notes
     -----
-    Adapting costs the cube of a task's rows times one less than the classes. More than 40 columns,
+    Adapting costs the cube of a task's rows, for each class. More than 40 columns,
     categories counted by their indicators, are projected for the processes, not for the trees.
 
     References
@@ -130,7 +130,7 @@ class MetaBoostingClassifier(SharedClassesMixin, BaseMetaBoosting):
     # ------------------------------------------------------------------ processes
 
     @property
-    def _rows_of_part(self) -> int:  # type: ignore[override]
+    def _rows_of_part(self) -> int:
         return min(40, max(_MAX_LATENT // (len(self.classes_) - 1), 2))
 
     def _n_classes(self) -> int:

@@ -87,8 +87,6 @@ class MetaBoostingRegressor(MetaRegressorMixin, BaseMetaBoosting):
     True
     """
 
-    _rows_of_part = 50
-
     def __init__(
         self,
         *,
@@ -158,6 +156,10 @@ class MetaBoostingRegressor(MetaRegressorMixin, BaseMetaBoosting):
 
     def _n_classes(self) -> None:
         return None
+
+    @property
+    def _rows_of_part(self) -> int:
+        return 50
 
     def _to_outputs(self, pooled: PooledModel) -> PooledModel:
         return pooled

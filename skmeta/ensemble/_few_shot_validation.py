@@ -19,7 +19,7 @@ Array = NDArray[np.floating]
 
 # Trees on summaries learn from how tasks differ: fewer tasks than this do not show it.
 _LEAST_TASKS = 10
-# Summaries are noisy: so many values of each are enough, and take half the time.
+# Summaries are noisy: so many values of each are enough, and take a fifth less time.
 _MAX_BINS = 63
 
 
