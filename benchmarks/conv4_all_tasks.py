@@ -9,11 +9,14 @@ than the loop, more so with patches of 16 bits, as most of the time goes into mo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
+
+from skmeta.nets._normalise import normalise
 
 N_CHANNELS, SIZE = 64, 3
 
@@ -31,11 +34,19 @@ class StridedConv4(nn.Module):
         Pixels of an image, and number of outputs.
     bfloat16 : bool
         Whether convolutions multiply 16-bit numbers.
+    augment : callable, optional
+        What training images of shape (N, 1, width, width) go through first.
     """
 
-    def __init__(self, n_inputs: int, n_outputs: int, bfloat16: bool = False) -> None:
+    def __init__(
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        bfloat16: bool = False,
+        augment: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         super().__init__()
-        self.bfloat16 = bfloat16
+        self.bfloat16, self.augment = bfloat16, augment
         self.width = width = math.isqrt(n_inputs)
         self.blocks = nn.ModuleList(_Block(n) for n in (1, *3 * [N_CHANNELS]))
         for _ in self.blocks:
@@ -49,7 +60,10 @@ class StridedConv4(nn.Module):
     ) -> Tensor:
         """Outputs of shape (B, N, n_outputs) for flat images of shape (B, N, n_inputs)."""
         n_tasks, n_rows = X.shape[:2]
-        images = X.reshape(n_tasks * n_rows, self.width, self.width, 1)
+        images = X.reshape(n_tasks * n_rows, 1, self.width, self.width)
+        if self.training and self.augment is not None:
+            images = self.augment(images)
+        images = images.movedim(1, -1)
         dtype = torch.bfloat16 if self.bfloat16 else X.dtype
         for block in range(len(self.blocks)):
             filters, scale, shift = (params[f"blocks.{block}.{name}"] for name in _Block.NAMES)
@@ -77,10 +91,8 @@ class _Block(nn.Module):
 
 def _normalised(X: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """Batch normalisation of (B, pixels, channels) for each task."""
-    centred = X - X.mean(dim=1, keepdim=True)
-    variance = centred.square().mean(dim=1, keepdim=True)
-    slope = (variance + 1e-5).rsqrt() * scale.unsqueeze(1)
-    return torch.addcmul(shift.unsqueeze(1), centred, slope)
+    tasks = zip(X, scale, shift, strict=True)
+    return torch.stack([normalise(x, weight, bias, eps=1e-5) for x, weight, bias in tasks])
 
 
 class _Patches(torch.autograd.Function):

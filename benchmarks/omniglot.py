@@ -1,7 +1,7 @@
 """Few-shot classification of Omniglot's characters, in the setting of the literature.
 
 Training: the characters of the 30 background alphabets, with rotations by 90, 180 and 270 degrees
-as characters of their own (Vinyals et al., 2016); for embeddings each image is moved a little.
+as characters of their own (Vinyals et al., 2016); each image is moved a little.
 Testing: characters of the 20 evaluation alphabets as they are, n-way tasks with fresh characters
 each. The network is that of all published methods below ("Conv4"); where all weights adapt, with
 strides instead of pooling, as in the MAML paper on this data, and normalised by the rows at hand,
@@ -35,6 +35,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 from functools import partial
 from itertools import product
 from typing import Any
@@ -70,20 +71,26 @@ class Embedding(ConvNet):
         Not used: both follow from the images.
     bfloat16 : bool
         Whether to compute with 16 bits inside, where the processor can.
-    jitter : float
-        How far training images are moved, see :func:`jittered`.
+    augment : callable
+        What training images go through first.
     """
 
-    def __init__(self, n_inputs: int, n_outputs: int, bfloat16: bool, jitter: float):
+    def __init__(
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        bfloat16: bool,
+        augment: Callable[[torch.Tensor], torch.Tensor],
+    ):
         super().__init__(IMAGE, n_outputs=None, running_statistics=True)
-        self.bfloat16, self.jitter = bfloat16, jitter
+        self.bfloat16, self.augment = bfloat16, augment
         self.to(memory_format=torch.channels_last)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embed flat images."""
         images = X.reshape(-1, *IMAGE)
-        if self.training and self.jitter:
-            images = jittered(images, self.jitter)
+        if self.training:
+            images = self.augment(images)
         images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
             features = self.blocks(images).flatten(start_dim=1)
@@ -207,10 +214,10 @@ def tasks_of(characters: np.ndarray, seed: int, **options: int) -> NWayTasks:
 
 def make_learner(args: argparse.Namespace, curve: EpisodeDataset) -> Any:
     """The learner with its network."""
-    adapts_weights = args.learner in ADAPTS_WEIGHTS
-    embedding = partial(Embedding, bfloat16=args.bfloat16, jitter=args.jitter)
+    network = StridedConv4 if args.learner in ADAPTS_WEIGHTS else Embedding
+    augment = partial(jittered, size=args.jitter)
     return getattr(skmeta, args.learner)(
-        module=partial(StridedConv4, bfloat16=args.bfloat16) if adapts_weights else embedding,
+        module=partial(network, bfloat16=args.bfloat16, augment=augment),
         lr=args.lr,
         batch_size=args.batch_size,
         max_epochs=10**6,
@@ -249,7 +256,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--options", type=json.loads, default={}, help="of the learner, as JSON")
     parser.add_argument("--bfloat16", action="store_true", help="embeddings: twice as quick")
-    parser.add_argument("--jitter", type=float, default=0.06, help="of embeddings' training images")
+    parser.add_argument("--jitter", type=float, default=0.06, help="of training images")
     parser.add_argument("--test-tasks", type=int, default=1000)
     parser.add_argument("--validate", action="store_true", help="test on background alphabets")
     parser.add_argument("--seed", type=int, default=0)
