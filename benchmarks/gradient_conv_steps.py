@@ -104,6 +104,28 @@ def conv_higher() -> Step:
     return step
 
 
+def conv_torchopt() -> Step:
+    """The loop of its examples: a differentiable optimiser whose steps are undone for each task."""
+    import torchopt as library
+
+    net = _network()
+    inner = library.MetaSGD(net, lr=_INNER_LR)
+    optimizer, rows = _adam(net), _rows()
+
+    def step() -> None:
+        optimizer.zero_grad()
+        start = library.extract_state_dict(net, by="reference")
+        start_inner = library.extract_state_dict(inner, by="reference")
+        for X, y, X_query in zip(*rows, strict=True):
+            inner.step(F.cross_entropy(net(X), y))
+            (F.cross_entropy(net(X_query), y) / _N_TASKS).backward()
+            library.recover_state_dict(net, start)
+            library.recover_state_dict(inner, start_inner)
+        optimizer.step()
+
+    return step
+
+
 def _network() -> nn.Sequential:
     layers: list[nn.Module] = [nn.Unflatten(1, (1, 28, 28))]
     for n_inputs in (1, 64, 64, 64):

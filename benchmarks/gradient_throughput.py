@@ -7,7 +7,8 @@ hidden layers of 40 units, meta-gradient, Adam. All contenders take turns in one
 thread that is pinned to one core; a figure is the median over rounds of the processor time of a
 step, a ratio the median over rounds of the ratios within a round, so that whatever else runs on the
 machine weighs on all of them. The reference is learn2learn where `--peers` finds it, otherwise the
-plain loop over tasks in `gradient_peers.py`; both are printed.
+plain loop over tasks in `gradient_peers.py`; both are printed. learn2learn has no Reptile, which is
+compared with its MAML.
 """
 
 from __future__ import annotations
@@ -24,8 +25,14 @@ from functools import partial
 from multiprocessing import get_context
 
 import torch
-from gradient_conv_steps import conv_higher, conv_learn2learn, conv_loop, conv_ours
-from gradient_peers import INSTALL, PEERS, Step, Work, adam, plain_loop
+from gradient_conv_steps import (
+    conv_higher,
+    conv_learn2learn,
+    conv_loop,
+    conv_ours,
+    conv_torchopt,
+)
+from gradient_peers import INSTALL, PEERS, Step, Work, adam, learn2learn, plain_loop
 
 from skmeta import MAMLRegressor
 from skmeta.datasets import make_sinusoid_tasks
@@ -55,6 +62,7 @@ WORKS = [
     Work("Reptile", 1),
     Work("MetaSGD", 1),
 ]
+_STAND_IN = "learn2learn's MAML"
 _AT_LEAST = 0.02  # seconds that a contender runs for in a round
 
 
@@ -98,6 +106,8 @@ def contenders(work: Work, args: argparse.Namespace) -> dict[str, Step]:
         makers["ours, compiled"] = partial(ours, compiled=True)
     if args.peers:
         makers |= PEERS
+    if args.peers and work.algorithm == "Reptile":  # learn2learn has none; its MAML stands in
+        makers[_STAND_IN] = lambda _: learn2learn(Work("MAML", work.n_steps))
     return made({name: partial(make, work) for name, make in makers.items()})
 
 
@@ -161,7 +171,7 @@ def training_steps(args: argparse.Namespace) -> None:
             rounds = race(steps, args.rounds)
         for name, seconds in rounds.items():
             line = f"  {name:16s} {1000 * statistics.median(seconds):8.3f} ms"
-            for other in ("learn2learn", "plain loop", "JAX jit(vmap)"):
+            for other in ("learn2learn", _STAND_IN, "plain loop", "JAX jit(vmap)"):
                 if other in rounds and other != name:
                     line += f"   {ratio(rounds[other], seconds):6.2f} x {other}"
             print(line, flush=True)
@@ -217,7 +227,11 @@ def convolutions(args: argparse.Namespace) -> None:
     if args.compile:
         makers["ours, compiled"] = partial(conv_ours, compiled=True)
     if args.peers:
-        makers |= {"learn2learn": conv_learn2learn, "higher": conv_higher}
+        makers |= {
+            "learn2learn": conv_learn2learn,
+            "higher": conv_higher,
+            "TorchOpt": conv_torchopt,
+        }
     steps = made(makers)
     with one_core():
         rounds = race(steps, args.rounds)

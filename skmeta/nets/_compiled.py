@@ -16,6 +16,10 @@ from skmeta.nets._support import SUPPORT_ROWS
 Tensors = Mapping[str, Tensor]
 
 _MOST_PADDING = 2  # times the rows of a meta-batch
+_OPTIONS = {
+    "fallback_random": True,  # random numbers as without a compiler
+    "cpp_wrapper": True,  # kernels are so small that calling them from Python takes a tenth
+}
 
 
 class CompilationWarning(RuntimeWarning):
@@ -195,8 +199,7 @@ def _compiled(
         )
         graph = trace(*example)
         with torch.no_grad():
-            # Random numbers as without a compiler.
-            call = torch._inductor.compile(graph, example, options={"fallback_random": True})
+            call = torch._inductor.compile(graph, example, options=_OPTIONS)
     return _Function(call, state, learned, _sizes(inputs))
 
 
