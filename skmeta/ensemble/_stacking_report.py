@@ -94,7 +94,7 @@ class StackingReport:
         row = self.names.index(self.reference)
         gain = 1 - self.stack_losses / self.losses[row]
         parts = (
-            f"{g:.0%} less loss at {k} shots" if t > 0 else f"no gain beyond noise at {k} shots"
+            f"{_gain(g) if t > 0 else 'no gain beyond noise'} at {k} shots"
             for k, g, t in zip(self.shots, gain, self.trust, strict=True)
         )
         return f"{text} Against {self.reference}, which ignores the support: {', '.join(parts)}."
@@ -141,3 +141,7 @@ class StackingReport:
         rows.append(("mixture", [f"{m:.4g} ± {s:.2g}" for m, s in stack]))
         rows.append(("tasks", [str(n) for n in self.n_tasks]))
         return rows
+
+
+def _gain(share: float) -> str:
+    return f"{share:.0%} less loss" if share >= 0.005 else "under 1% less loss"
