@@ -295,7 +295,7 @@ class BaseMetaLearner(CallbackSupportMixin, TableReader):
     def _copy(self) -> Self:
         """A shallow copy: shares everything learned, owns its attributes."""
         model = object.__new__(type(self))
-        model.__dict__ = self.__dict__.copy()  # in half the time of an update
+        model.__dict__ = self.__dict__.copy()  # quicker than an update
         return model
 
 
