@@ -71,7 +71,7 @@ class Embedding(ConvNet):
         Not used: both follow from the images.
     bfloat16 : bool
         Whether to compute with 16 bits inside, where the processor can.
-    augment : callable
+    augment : callable, optional
         What training images go through first.
     """
 
@@ -80,7 +80,7 @@ class Embedding(ConvNet):
         n_inputs: int,
         n_outputs: int,
         bfloat16: bool,
-        augment: Callable[[torch.Tensor], torch.Tensor],
+        augment: Callable[[torch.Tensor], torch.Tensor] | None,
     ):
         super().__init__(IMAGE, n_outputs=None, running_statistics=True)
         self.bfloat16, self.augment = bfloat16, augment
@@ -89,7 +89,7 @@ class Embedding(ConvNet):
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Embed flat images."""
         images = X.reshape(-1, *IMAGE)
-        if self.training:
+        if self.training and self.augment is not None:
             images = self.augment(images)
         images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
@@ -215,7 +215,7 @@ def tasks_of(characters: np.ndarray, seed: int, **options: int) -> NWayTasks:
 def make_learner(args: argparse.Namespace, curve: EpisodeDataset) -> Any:
     """The learner with its network."""
     network = StridedConv4 if args.learner in ADAPTS_WEIGHTS else Embedding
-    augment = partial(jittered, size=args.jitter)
+    augment = partial(jittered, size=args.jitter) if args.jitter else None
     return getattr(skmeta, args.learner)(
         module=partial(network, bfloat16=args.bfloat16, augment=augment),
         lr=args.lr,
