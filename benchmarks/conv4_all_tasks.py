@@ -18,7 +18,7 @@ from torch.nn.functional import pad, relu
 
 from skmeta.nets._normalise import normalise
 
-N_CHANNELS, SIZE = 64, 3
+N_CHANNELS, SIZE, LENGTH = 64, 3, 8.0
 
 
 class StridedConv4(nn.Module):
@@ -27,6 +27,10 @@ class StridedConv4(nn.Module):
     Strides in place of pooling are what the MAML paper has on Omniglot. Images are square and have
     one channel. Normalisation is by the rows of a task at hand, of which all tasks must have the
     same number.
+
+    What the last layer sees of each image is brought to the same length, which the paper has not: a
+    step from zero makes its weights the mean features of each class, and their product with long
+    features is large for all classes. Of vectors of one length, the nearest has the largest.
 
     Parameters
     ----------
@@ -72,7 +76,7 @@ class StridedConv4(nn.Module):
             output = relu(_normalised(output.to(X.dtype), scale, shift))
             images = output.reshape(*patches.shape[:3], N_CHANNELS)
         weight, bias = params["head.weight"], params["head.bias"]
-        features = images.reshape(n_tasks, n_rows, -1)
+        features = _of_one_length(images.reshape(n_tasks, n_rows, -1))
         return torch.baddbmm(bias.unsqueeze(1), features, weight.transpose(1, 2))
 
 
@@ -93,6 +97,11 @@ def _normalised(X: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """Batch normalisation of (B, pixels, channels) for each task."""
     tasks = zip(X, scale, shift, strict=True)
     return torch.stack([normalise(x, weight, bias, eps=1e-5) for x, weight, bias in tasks])
+
+
+def _of_one_length(X: Tensor) -> Tensor:
+    """Vectors along the last axis with a length of :data:`LENGTH`, but for those of zeros."""
+    return LENGTH * X * (X.square().sum(dim=-1, keepdim=True) + 1e-6).rsqrt()
 
 
 class _Patches(torch.autograd.Function):

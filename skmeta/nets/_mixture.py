@@ -63,8 +63,11 @@ def mixture_gaussian_nll(output: Tensor, y: Tensor) -> Tensor:
     tensor([[1.6121]])
     """
     mean, variance = output.unbind(dim=-1)
-    squares = (y.unsqueeze(1) - mean).square() / variance
-    return _nll_of_mean(-0.5 * (torch.log(2 * math.pi * variance) + squares)).mean(dim=-1)
+    # In units of the deviation before it is squared: the square of a network that went far astray
+    # may overflow, and has no part in the gradient then, where infinity times none would be NaN.
+    residual = (y.unsqueeze(1) - mean) / variance.sqrt()
+    log_densities = -0.5 * (torch.log(2 * math.pi * variance) + residual.square())
+    return _nll_of_mean(log_densities).mean(dim=-1)
 
 
 def mixture_cross_entropy(logits: Tensor, y: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ def test_it_is_four_convolutions_of_each_task(conv4):
             kernel = filters.reshape(3, 3, -1, 64).permute(3, 2, 0, 1)
             images = F.conv2d(images, kernel, stride=2, padding=1)
             images = F.relu(F.batch_norm(images, None, None, scale, shift, training=True))
-        features = images.permute(0, 2, 3, 1).flatten(start_dim=1)
+        features = conv4.LENGTH * F.normalize(images.permute(0, 2, 3, 1).flatten(start_dim=1))
         expected = F.linear(features, own["head.weight"], own["head.bias"])
         torch.testing.assert_close(found[task], expected)
 

@@ -137,3 +137,14 @@ def test_losses_are_those_of_averaged_densities():
     torch.testing.assert_close(mixture_cross_entropy(means, codes), expected)
     assert GaussianNoise(2, std=0.5).variance()[0].item() == pytest.approx(0.25, abs=1e-5)
     assert math.isfinite(mixture_cross_entropy(1e30 * means, codes).max())
+
+
+def test_a_network_that_went_astray_has_no_part_in_the_gradient():
+    means = torch.tensor([0.5, 1e25]).view(1, 2, 1, 1).requires_grad_()
+    noise = GaussianNoise(1)
+    mixture_gaussian_nll(noise(means), torch.zeros(1, 1, 1)).sum().backward()
+    assert means.grad[0, 1] == 0.0
+    gradient = noise.log_variance.grad.clone()
+    noise.zero_grad()
+    mixture_gaussian_nll(noise(means[:, :1]), torch.zeros(1, 1, 1)).sum().backward()
+    torch.testing.assert_close(gradient, noise.log_variance.grad)
