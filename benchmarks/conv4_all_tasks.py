@@ -18,7 +18,7 @@ from torch.nn.functional import pad, relu
 
 from skmeta.nets._normalise import normalise
 
-N_CHANNELS, SIZE, LENGTH = 64, 3, 8.0
+N_CHANNELS, SIZE, LENGTH = 64, 3, 16.0
 
 
 class StridedConv4(nn.Module):

@@ -34,7 +34,7 @@ class NeuralAdapter(BaseMetaLearner):
 
     @property
     def _dtype(self) -> torch.dtype:
-        """Precision of adaptation and prediction; training takes 32 bits.
+        """Precision of predictions and of what is solved for; training takes 32 bits.
 
         64 bits make predictions for a row the same to rounding whatever rows come with it, as
         scikit-learn asks. A user's network may not bear them, nor may another device.

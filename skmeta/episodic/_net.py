@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -75,10 +76,29 @@ class EpisodicNet(NeuralNet):
         self.compiled_: CompiledEpisode | None = None
         self.is_interrupted_ = False
         self.processes_: Processes | None = None
+        self._as_trained: tuple[list[int], nn.Module] | None = None  # changes of weights, copy
+
+    def learner_as_trained(self) -> nn.Module:
+        """The learner with its weights in 32 bits, as in training.
+
+        The module itself may have been brought to 64 bits since, for predictions. Who changes its
+        weights then, by `load_params` for one, finds them changed here too.
+        """
+        learner = self.module_.learner
+        weights = [*learner.parameters(), *learner.buffers()]
+        if weights[0].dtype == torch.float32:
+            return learner
+        versions = [weight._version for weight in weights]  # torch counts changes
+        if self._as_trained is None or self._as_trained[0] != versions:
+            self._as_trained = versions, deepcopy(learner).float()
+        return self._as_trained[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_as_trained": None}
 
     def fit_loop(self, X: EpisodeDataset, y: Any = None, **fit_params: Any) -> Any:
         """Train, and note whether it was Ctrl-C that ended it: skorch does not tell."""
-        self.is_interrupted_ = False
+        self.is_interrupted_, self._as_trained = False, None
         try:
             return super().fit_loop(X, y, **fit_params)
         except StopTraining:

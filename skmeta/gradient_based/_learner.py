@@ -22,7 +22,9 @@ from skmeta.nets import (
     InnerSGD,
     LearnedRate,
     MultiStepEpisode,
+    Support,
     parameter_shapes,
+    with_precision,
 )
 from skmeta.tasks import TaskCollection
 
@@ -122,8 +124,11 @@ class GradientBasedLearner(NeuralMetaLearner):
         """The module that adapts."""
         return MAML(**options)
 
-    def _adapt_support(self, support: Any) -> dict[str, torch.Tensor]:
-        return self._learner.adapt(support, n_steps=self.n_adapt_steps)
+    def _adapt_support(self, support: Support) -> dict[str, torch.Tensor]:
+        """Take the inner steps as in training, in 32 bits; predictions are made in more."""
+        support = Support(**with_precision(support._asdict(), torch.float32))
+        state = self.net_.learner_as_trained().adapt(support, n_steps=self.n_adapt_steps)
+        return with_precision(state, self._dtype)
 
     def _make_callbacks(self, n_tasks: int, fingerprint: str | None) -> list:
         callbacks = super()._make_callbacks(n_tasks, fingerprint)

@@ -59,7 +59,7 @@ from skmeta.nets._row_attention import RowAttention, log_weights
 from skmeta.nets._row_table import compress_rows, row_table
 from skmeta.nets._set_encoders import AttentionEncoder, MeanEncoder, TransformerEncoder
 from skmeta.nets._softmax_dual import softmax_dual
-from skmeta.nets._state import State, take_tasks
+from skmeta.nets._state import State, take_tasks, with_precision
 from skmeta.nets._support import Support
 from skmeta.nets._support_batch import support_batch
 from skmeta.nets._svm_head import SVMHead
@@ -154,5 +154,6 @@ __all__ = [
     "task_losses",
     "trains_one_by_one",
     "weigh_classes",
+    "with_precision",
     "with_task_statistics",
 ]
