@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
@@ -37,8 +38,9 @@ class EmbeddingMetaLearner(NeuralMetaLearner):
                 are.""",
     }
 
+    @abstractmethod
     def _make_on_embedding(self, embedding: nn.Module, n_features: int, n_outputs: int) -> Any:
-        raise NotImplementedError
+        """Make the torch module that adapts and predicts with what the embedding computes."""
 
     def _make_learner(self, n_inputs: int, n_outputs: int) -> Any:
         embedding = self._make_backbone(n_inputs, _N_EMBEDDING)
