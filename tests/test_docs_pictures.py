@@ -16,6 +16,7 @@ ROWS = {
     "search_regret": ("regret", "measured.md"),
     "throughput": ("times_as_fast", "gradient_based.md"),
     "memory": ("megabytes", "gradient_based.md"),
+    "omniglot": ("accuracy", "measured.md"),
 }
 
 

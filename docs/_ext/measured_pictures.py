@@ -91,7 +91,19 @@ def memory(rows: pd.DataFrame):
     return figure
 
 
-PICTURES = (real_tables, real_tables_collections, search_regret, throughput, memory)
+def omniglot(rows: pd.DataFrame):
+    """Accuracy on new characters against time of training."""
+    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+    for color, (learner, part) in zip(COLORS, rows.groupby("learner", sort=False), strict=False):
+        axes.plot(part["minutes"], part["accuracy"], "o-", color=color, label=learner)
+    axes.axhline(97, color="#555555", lw=1, ls="--")
+    axes.set(xlabel="minutes of one core", ylabel="accuracy in %", xlim=(0, None))
+    axes.grid(alpha=0.25)
+    draw_legend(figure, axes, "")
+    return figure
+
+
+PICTURES = (real_tables, real_tables_collections, search_regret, throughput, memory, omniglot)
 
 
 def draw_all(folder: Path = FOLDER) -> None:
