@@ -111,11 +111,11 @@ def best_split(
         return None
     cut, feature = np.unravel_index(factor.argmax(), factor.shape)
     below, above = values[cut + _MIN_ROWS - 1, feature], values[cut + _MIN_ROWS, feature]
-    sides = tuple(
+    low, high = (
         Message(side.precision[cut, feature], side.weighted[cut, feature], nothing)
         for side in (left, right)
     )
-    return Split(int(feature), float((below + above) / 2), sides)  # type: ignore[arg-type]
+    return Split(int(feature), float((below + above) / 2), (low, high))
 
 
 def without(precision: Array, weighted: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
