@@ -5,9 +5,8 @@ as characters of their own (Vinyals et al., 2016); each image is moved a little.
 Testing: characters of the 20 evaluation alphabets as they are, n-way tasks with fresh characters
 each. The network is that of all published methods below ("Conv4"); where all weights adapt, with
 strides instead of pooling, as in the MAML paper on this data, and normalised by the rows at hand,
-query rows included, as there; unlike there, features are brought to one length before the last
-layer. Images are 28 x 28 and binary; the data is a file with `images_packed` (characters, 20
-drawings, 98 bytes), `is_background` and `alphabet` (characters,):
+query rows included, as there. Images are 28 x 28 and binary; the data is a file with
+`images_packed` (characters, 20 drawings, 98 bytes), `is_background` and `alphabet` (characters,):
 
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive MALLOC_MMAP_MAX_=0 \
         MALLOC_TRIM_THRESHOLD_=8589934592 python benchmarks/omniglot.py --data omniglot28.npz \

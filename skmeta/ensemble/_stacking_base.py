@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from abc import abstractmethod
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
@@ -55,9 +54,9 @@ class BaseStacking(BaseMetaLearner):
 
     # ------------------------------------------------------------------ what a subclass writes
 
-    @abstractmethod
     def _candidates(self, tasks: TaskCollection) -> Candidates:
         """Names and unfitted learners."""
+        raise NotImplementedError
 
     def _n_folds(self, tasks: TaskCollection) -> int:
         """Folds over tasks."""

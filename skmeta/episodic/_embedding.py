@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
@@ -38,9 +37,8 @@ class EmbeddingMetaLearner(NeuralMetaLearner):
                 are.""",
     }
 
-    @abstractmethod
     def _make_on_embedding(self, embedding: nn.Module, n_features: int, n_outputs: int) -> Any:
-        """Make the torch module that adapts and predicts with what the embedding computes."""
+        raise NotImplementedError
 
     def _make_learner(self, n_inputs: int, n_outputs: int) -> Any:
         embedding = self._make_backbone(n_inputs, _N_EMBEDDING)

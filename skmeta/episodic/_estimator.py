@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from abc import abstractmethod
 from collections.abc import Callable
 from copy import deepcopy
 from hashlib import blake2b
@@ -102,9 +101,9 @@ class NeuralMetaLearner(NeuralAdapter):
 
     # ------------------------------------------------------------------ what a learner writes
 
-    @abstractmethod
     def _make_learner(self, n_inputs: int, n_outputs: int) -> Any:
         """Make the torch module; outputs are targets or, for classes, slots."""
+        raise NotImplementedError
 
     def _make_episode(self, learner: Any) -> nn.Module:
         """The learner inside an episode, whose output the row loss compares with the query."""
